@@ -1,0 +1,91 @@
+"""What a resident has agreed to: taking part, and each release of an exact text."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+
+class AgeBand(StrEnum):
+    """Asked once, before anything is kept. Under 18, a human organizer is needed to release."""
+
+    UNDER_18 = "under_18"
+    ADULT = "adult"
+
+
+class Purpose(StrEnum):
+    """A use a teller may permit. Each stands alone and starts off."""
+
+    COACHING_EXAMPLES = "coaching_examples"
+    PEER_COACH = "peer_coach"
+    ORGANIZERS = "organizers"
+    AGGREGATE_COUNTS = "aggregate_counts"
+    PARTNER_LIBRARY = "partner_library"
+    PUBLIC_LIBRARY = "public_library"
+    PRESS = "press"
+    EXCERPTS = "excerpts"
+    TRANSLATION = "translation"
+    MODEL_TRAINING = "model_training"
+
+
+class NameShown(StrEnum):
+    """How the teller is named beside a released text."""
+
+    FULL = "full"
+    FIRST = "first"
+    CHOSEN = "chosen"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Participation:
+    """Consent to take part: which wording, in which language, when."""
+
+    wording: str
+    language: str
+    agreed_at: datetime
+
+
+@dataclass(frozen=True)
+class Release:
+    """Permission for exactly one text, for the named purposes.
+
+    `text_sha256` is the hash of `text`; a release covers nothing else. `ended_at` is set when
+    an edit voids it, the teller revokes it, or it expires. `teller_share` is the share of words
+    the teller typed themselves, 0 to 1.
+    """
+
+    id: str
+    text: str
+    text_sha256: str
+    purposes: frozenset[Purpose]
+    name_shown: NameShown
+    name: str
+    wording: str
+    language: str
+    released_at: datetime
+    expires_at: datetime
+    teller_share: float = 1.0
+    ended_at: datetime | None = None
+    ended_because: str | None = None
+
+    def is_live(self, now: datetime) -> bool:
+        """True while the release permits anything at `now`."""
+        return self.ended_at is None and now < self.expires_at and bool(self.purposes)
+
+    def permits(self, purpose: Purpose, text: str, now: datetime) -> bool:
+        """True when this exact `text` may be used for `purpose` at `now`."""
+        return (
+            self.is_live(now) and purpose in self.purposes and self.text_sha256 == text_hash(text)
+        )
+
+    def ended(self, now: datetime, because: str) -> Release:
+        """The same release, ended: because is `edited`, `revoked`, `withdrawn` or `replaced`."""
+        return self if self.ended_at else replace(self, ended_at=now, ended_because=because)
+
+
+def text_hash(text: str) -> str:
+    """SHA-256 of the exact text, hexadecimal."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()

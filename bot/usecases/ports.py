@@ -1,0 +1,283 @@
+"""What the use cases need from outside, each as small as can be. Fakes: tests/fakes.py."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Literal, Protocol, Self
+
+from bot.core.care import Safety, Span
+from bot.core.consent import Purpose
+from bot.core.narrative import Element, Reading, StoryOf
+from bot.core.story import Folder, StoryStatus
+
+
+class ReaderUnavailable(Exception):
+    """The reader could not read; the core asks the framework's own question instead."""
+
+
+class RetrievalUnavailable(Exception):
+    """The example index cannot answer; the message says what to do."""
+
+
+class StoreUnavailable(Exception):
+    """The database could not be read or written; nothing was changed. One plain sentence."""
+
+
+class NewerDatabase(StoreUnavailable):
+    """The database was written by a newer version of the program."""
+
+
+class Conflict(Exception):
+    """Another process changed the folder since it was loaded; load again and repeat."""
+
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors; the same text always gives the same vector."""
+
+    dimension: int
+
+    def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        """Embed each text, in order; rows have `dimension` numbers. Thread-safe, blocking."""
+        ...
+
+
+class Reader(Protocol):
+    """Hears which elements stand in a telling."""
+
+    async def read(self, stage: StoryOf, text: str, language: str) -> Reading:
+        """Read one telling of one stage. Raises ReaderUnavailable."""
+        ...
+
+
+class Screener(Protocol):
+    """Sees danger, and passages that may identify other people."""
+
+    async def safety(self, text: str, language: str) -> Safety:
+        """Whether the message signals danger or distress."""
+        ...
+
+    async def privacy(self, text: str, language: str) -> tuple[Span, ...]:
+        """Passages to show the teller before release, in order of appearance."""
+        ...
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A passage that makes one move. `score` is cosine similarity, -1 to 1.
+
+    `why` is a key of prompts/messages (`example.why.*`); `text` is the sentence(s) that carry
+    the move, verbatim from corpus/ or an approved release. `illustration` is True for corpus/.
+    """
+
+    id: str
+    narrative: str
+    title: str
+    move: Element
+    language: str
+    text: str
+    why: str
+    score: float
+    illustration: bool = True
+
+
+class Retriever(Protocol):
+    """Finds example passages by the move they make."""
+
+    async def search(
+        self,
+        move: Element,
+        language: str,
+        near: str = "",
+        exclude: Collection[str] = (),
+        limit: int = 3,
+    ) -> list[Passage]:
+        """Passages making `move` in `language`, nearest to `near` first, at most `limit`.
+
+        `exclude` are passage ids already shown. Raises RetrievalUnavailable.
+        """
+        ...
+
+
+class Clock(Protocol):
+    """The only source of now."""
+
+    def now(self) -> datetime:
+        """Aware UTC datetime."""
+        ...
+
+
+@dataclass(frozen=True)
+class InboxItem:
+    """One update as received, waiting its turn. `payload` is the Bot API's JSON."""
+
+    update_id: int
+    chat_id: int
+    payload: str
+    received_at: datetime
+    attempts: int = 0
+
+
+@dataclass(frozen=True)
+class OutboxItem:
+    """One message waiting to be sent. `body` is a plain JSON object (see telegram/outbox)."""
+
+    chat_id: int
+    body: Mapping[str, object]
+    id: int | None = None
+    attempts: int = 0
+
+
+class Inbox(Protocol):
+    """Updates on disk, acknowledged to Telegram only once they are here."""
+
+    async def put(self, item: InboxItem) -> bool:
+        """Keep an update; False when its update_id was kept before (then nothing changes)."""
+        ...
+
+    async def waiting(self, limit: int = 1000) -> list[InboxItem]:
+        """Updates neither done nor quarantined, oldest (lowest update_id) first."""
+        ...
+
+    async def done(self, update_ids: Sequence[int]) -> None:
+        """Mark as handled and blank the payload; the id stays, so a repeat is recognised."""
+        ...
+
+    async def attempted(self, update_ids: Sequence[int]) -> None:
+        """Count one more try at handling."""
+        ...
+
+    async def quarantine(self, update_ids: Sequence[int], reason: str) -> None:
+        """Set aside updates that cannot be handled; `reason` is an error's class name."""
+        ...
+
+    async def counts(self) -> Mapping[str, int]:
+        """How many are `waiting`, `done` and `quarantined`."""
+        ...
+
+
+class Outbox(Protocol):
+    """Messages on disk before they are sent, in order per chat."""
+
+    async def add(self, items: Sequence[OutboxItem]) -> list[int]:
+        """Keep messages in order; returns their ids."""
+        ...
+
+    async def waiting(self, limit: int = 1000) -> list[OutboxItem]:
+        """Unsent messages, oldest first."""
+        ...
+
+    async def sent(self, item_id: int, message_id: int | None) -> None:
+        """Mark as sent and blank the body."""
+        ...
+
+    async def failed(self, item_id: int, reason: str) -> None:
+        """Give up on a message; `reason` is an error's class name; the body is blanked."""
+        ...
+
+    async def attempted(self, item_id: int) -> None:
+        """Count one more try."""
+        ...
+
+    async def keyboard(self, chat_id: int) -> int | None:
+        """The message whose buttons are still open in this chat."""
+        ...
+
+    async def set_keyboard(self, chat_id: int, message_id: int | None) -> None:
+        """Remember, or forget, which message holds the open buttons."""
+        ...
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Proof that something was erased from one place. `count` is rows, vectors or files."""
+
+    place: Literal["database", "free_pages", "inbox", "outbox", "index", "files"]
+    count: int
+    erased_at: datetime
+
+
+@dataclass(frozen=True)
+class StoryRow:
+    """One line of `coach stories`: no text, no identity."""
+
+    story_id: str
+    resident_id: str
+    status: StoryStatus
+    language: str
+    stages: tuple[str, ...]
+    words: int
+    purposes: tuple[Purpose, ...]
+    name_shown: str
+    submitted_at: datetime | None
+    expires_at: datetime | None
+
+
+class Folders(Protocol):
+    """Residents with all that is held about them."""
+
+    async def by_chat(self, chat_id: int) -> Folder | None:
+        """The folder of the resident who writes in this private chat."""
+        ...
+
+    async def by_reference(self, reference: str) -> list[Folder]:
+        """Folders whose resident id, telegram id or name (any case) is exactly `reference`."""
+        ...
+
+    async def save(self, folder: Folder) -> None:
+        """Write the folder; raises Conflict when session.version is not the stored one.
+
+        On success the stored version and `folder.session.version` are one higher.
+        """
+        ...
+
+    async def erase(self, resident_id: str, at: datetime) -> list[Receipt]:
+        """Delete the folder's rows, its inbox and outbox rows; keep a wordless record."""
+        ...
+
+    def rows(self, status: StoryStatus | None = None) -> AsyncIterator[StoryRow]:
+        """Stories as lines, oldest submission first, streamed."""
+        ...
+
+    async def story(self, story_id: str) -> tuple[Folder, str] | None:
+        """The folder that holds a story, with the story's id."""
+        ...
+
+
+class UnitOfWork(Protocol):
+    """One transaction. Leaving without commit rolls back."""
+
+    folders: Folders
+    inbox: Inbox
+    outbox: Outbox
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    async def commit(self) -> None:
+        """Make everything since entering durable (fsync), or raise StoreUnavailable."""
+        ...
+
+
+class Store(Protocol):
+    """The database as a whole."""
+
+    def work(self) -> UnitOfWork:
+        """A fresh unit of work."""
+        ...
+
+    async def scrub(self, at: datetime) -> list[Receipt]:
+        """Empty free pages and the write-ahead log, so erased words leave the disk."""
+        ...
+
+    async def close(self) -> None:
+        """Release connections and files."""
+        ...
