@@ -1,0 +1,251 @@
+"""The database as a whole: opened, brought up to date, worked in, scrubbed, closed."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Connection, event, exc, inspect, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from bot.store.errors import newer, plainly
+from bot.store.folders import SqlFolders
+from bot.store.migrations import HEAD, REVISIONS
+from bot.store.queues import SqlInbox, SqlOutbox
+from bot.store.transaction import PHASE, Transaction
+from bot.usecases.ports import Folders, Inbox, Outbox, Receipt, StoreUnavailable, UnitOfWork
+
+_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
+_MIGRATION_LOCK = 20261123
+"""Any number of our own: PostgreSQL lets one process hold it, so only one migrates."""
+
+_PRAGMAS = (
+    # A commit is on the disk when it returns, not merely handed to the operating system.
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    # Deleted words are overwritten, and never copied to a temporary file.
+    "PRAGMA secure_delete=ON",
+    "PRAGMA temp_store=MEMORY",
+    # Readers and the one writer do not block each other.
+    "PRAGMA journal_mode=WAL",
+)
+
+
+async def open_store(url: str, wait: float = 5.0) -> SqlStore:
+    """Connect, prove that writing is possible, and migrate to this program's version.
+
+    `wait` is how many seconds to wait for a lock. Raises NewerDatabase when a later version of
+    the program wrote the file, StoreUnavailable (one plain sentence) when it cannot be used.
+    """
+    engine, place = _engine(url, wait)
+    try:
+        await _bring_to_head(engine, place)
+    except BaseException:
+        await engine.dispose()
+        raise
+    return SqlStore(engine, place, wait)
+
+
+async def migrate(url: str) -> tuple[str | None, str]:
+    """Bring a database up to date; its revision before (None: it was empty) and after.
+
+    Raises NewerDatabase and StoreUnavailable like `open_store`.
+    """
+    engine, place = _engine(url, wait=5.0)
+    try:
+        return await _bring_to_head(engine, place), HEAD
+    finally:
+        await engine.dispose()
+
+
+class SqlUnitOfWork:
+    """One transaction. Leaving without commit rolls back."""
+
+    folders: Folders
+    inbox: Inbox
+    outbox: Outbox
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+        self.folders = SqlFolders(transaction)
+        self.inbox = SqlInbox(transaction)
+        self.outbox = SqlOutbox(transaction)
+
+    async def __aenter__(self) -> Self:
+        """Nothing is locked until the first statement."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Undo what was not committed."""
+        await self._transaction.close()
+
+    async def commit(self) -> None:
+        """Make everything since entering durable (fsync), or raise StoreUnavailable."""
+        await self._transaction.commit()
+
+
+class SqlStore:
+    """The port Store on SQLite or PostgreSQL. Made by `open_store`."""
+
+    def __init__(self, engine: AsyncEngine, place: str, wait: float) -> None:
+        self._engine = engine
+        self._place = place
+        self._wait = wait
+        # SQLite has one writer at a time; queueing here is fairer than polling its lock.
+        self._writers = asyncio.Lock() if engine.dialect.name == "sqlite" else None
+
+    def work(self) -> UnitOfWork:
+        """A fresh unit of work."""
+        return SqlUnitOfWork(Transaction(self._engine, self._place, self._writers, self._wait))
+
+    async def scrub(self, at: datetime) -> list[Receipt]:
+        """Rewrite the file without free pages and empty the write-ahead log.
+
+        Afterwards erased words are in none of the database's files. `count` is the pages
+        rewritten or dropped because they could have held such words.
+        Raises StoreUnavailable when another program keeps the files open for reading.
+        """
+        with plainly(self._place):
+            async with self._engine.connect() as connection:
+                await connection.execution_options(**{PHASE: "none"})
+                if self._engine.dialect.name == "sqlite":
+                    count = await self._scrub_sqlite(connection)
+                else:
+                    count = await _scrub_postgresql(connection)
+        return [Receipt("free_pages", count, at)]
+
+    async def _scrub_sqlite(self, connection: AsyncConnection) -> int:
+        assert self._writers is not None
+        async with self._writers:
+            free = (await connection.exec_driver_sql("PRAGMA freelist_count")).scalar_one()
+            log = (await connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")).mappings()
+            in_log = int(log.one()["log"])
+            await connection.exec_driver_sql("VACUUM")
+            emptied = await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            if emptied.scalar_one():
+                raise StoreUnavailable(
+                    f"Another program is reading {self._place}, so erased words may still "
+                    "stand in its log file; the erasure itself is kept. "
+                    "Stop the other program and run the erasure again."
+                )
+            return int(free) + max(in_log, 0)
+
+    async def close(self) -> None:
+        """Release connections and files."""
+        await self._engine.dispose()
+
+
+async def _scrub_postgresql(connection: AsyncConnection) -> int:
+    connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
+    pages = "SELECT pg_database_size(current_database()) / 8192"
+    before = (await connection.exec_driver_sql(pages)).scalar_one()
+    await connection.exec_driver_sql("VACUUM FULL")
+    after = (await connection.exec_driver_sql(pages)).scalar_one()
+    return max(0, int(before) - int(after))
+
+
+def _engine(url: str, wait: float) -> tuple[AsyncEngine, str]:
+    """An engine and the words that name its database in a sentence; connects to nothing yet."""
+    try:
+        parsed = make_url(url)
+    except exc.ArgumentError:
+        raise StoreUnavailable(
+            "DATABASE_URL is not a database address; nothing was changed. "
+            "Write it like sqlite+aiosqlite:///data/coach.db."
+        ) from None
+    kind = parsed.get_backend_name()
+    if kind not in _DRIVERS:
+        raise StoreUnavailable(
+            f"DATABASE_URL names {kind}, which this program does not speak; nothing was "
+            "changed. Use sqlite or postgresql."
+        )
+    parsed = parsed.set(drivername=_DRIVERS[kind])
+    # Statements carry people's words: they must not appear in an error or a log.
+    options: dict[str, Any] = {"hide_parameters": True}
+    if kind == "sqlite":
+        # The driver must not begin transactions by itself; the hook below does.
+        options["connect_args"] = {"timeout": wait, "isolation_level": None}
+    try:
+        engine = create_async_engine(parsed, **options)
+    except ModuleNotFoundError as error:
+        raise StoreUnavailable(
+            f"The driver {error.name} for {kind} is not installed; nothing was changed. "
+            "Install it, or use sqlite."
+        ) from None
+    if kind == "sqlite":
+        event.listen(engine.sync_engine, "connect", _prepare)
+        event.listen(engine.sync_engine, "begin", _begin)
+    return engine, _place(parsed)
+
+
+def _place(url: URL) -> str:
+    if url.get_backend_name() == "sqlite":
+        return f"the database {url.database or ':memory:'}"
+    return f"the database {url.database} at {url.host or 'localhost'}"
+
+
+def _prepare(connection: Any, record: object) -> None:
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    phase = connection.get_execution_options().get(PHASE, "reading")
+    if phase == "writing":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    elif phase == "reading":
+        connection.exec_driver_sql("BEGIN")
+
+
+async def _bring_to_head(engine: AsyncEngine, place: str) -> str | None:
+    """Migrate in one transaction, which also proves that the database can be written."""
+    with plainly(place):
+        async with engine.connect() as connection:
+            await connection.execution_options(**{PHASE: "writing"})
+            if engine.dialect.name == "postgresql":
+                await connection.execute(
+                    text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK}
+                )
+            before = await connection.run_sync(_revision, place)
+            if before != HEAD:
+                await connection.run_sync(_upgrade)
+                await connection.commit()
+    return before
+
+
+def _revision(connection: Connection, place: str) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        if inspect(connection).get_table_names():
+            raise StoreUnavailable(
+                f"{place[:1].upper()}{place[1:]} belongs to another program; nothing was "
+                "changed. Choose another file."
+            )
+        return None
+    found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    if found is not None and found not in REVISIONS:
+        raise newer(place)
+    return str(found) if found is not None else None
+
+
+def _upgrade(connection: Connection) -> None:
+    # Loaded only when there is something to migrate: Alembic takes longer than the rest.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    scripts = Path(__file__).parent / "migrations"
+    config.set_main_option("script_location", str(scripts).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,323 @@
+"""Folders on SQL: loaded with a handful of queries, saved by what changed, erased whole."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Select,
+    Table,
+    and_,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+
+from bot.core.consent import Purpose
+from bot.core.narrative import StoryOf
+from bot.core.story import Folder, StoryStatus
+from bot.store import tables
+from bot.store.rows import Key, Row, Rows, from_rows, keyed, to_rows
+from bot.store.transaction import Transaction
+from bot.usecases.ports import Conflict, Receipt, StoryRow
+
+_PAGE = 500
+_BIGGEST = 2**63 - 1
+
+
+class SqlFolders:
+    """The port Folders, within one transaction."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+        # Rows as last loaded or saved here; true as long as the stored version is theirs.
+        self._known: dict[str, Rows] = {}
+
+    async def by_chat(self, chat_id: int) -> Folder | None:
+        """The folder of the resident who writes in this private chat."""
+        found = await self._load(
+            select(tables.identities.c.resident_id).where(tables.identities.c.chat_id == chat_id)
+        )
+        return found[0] if found else None
+
+    async def by_reference(self, reference: str) -> list[Folder]:
+        """Folders whose resident id, telegram id or name (any case) is exactly `reference`."""
+        identities = tables.identities.c
+        matches = [
+            identities.resident_id == reference,
+            identities.name_folded == reference.casefold(),
+        ]
+        if reference.isascii() and reference.isdigit() and int(reference) <= _BIGGEST:
+            matches.append(identities.telegram_id == int(reference))
+        return await self._load(select(identities.resident_id).where(or_(*matches)))
+
+    async def story(self, story_id: str) -> tuple[Folder, str] | None:
+        """The folder that holds a story, with the story's id."""
+        found = await self._load(
+            select(tables.stories.c.resident_id).where(tables.stories.c.id == story_id)
+        )
+        return (found[0], story_id) if found else None
+
+    async def _load(self, wanted: Select[Any]) -> list[Folder]:
+        ids = [row[0] for row in await self._transaction.read(wanted)]
+        folders = []
+        for resident_id in sorted(ids):
+            rows = await self._rows(resident_id)
+            if rows["residents"]:
+                self._known[resident_id] = rows
+                folders.append(from_rows(rows))
+        return folders
+
+    async def _rows(self, resident_id: str) -> Rows:
+        rows: Rows = {}
+        for table in tables.OF_FOLDER:
+            found = await self._transaction.read(
+                select(table).where(_belongs_to(table, resident_id))
+            )
+            rows[table.name] = keyed(table, (row._asdict() for row in found))
+        return rows
+
+    async def save(self, folder: Folder) -> None:
+        """Write what changed; raises Conflict when session.version is not the stored one.
+
+        On success the stored version and `folder.session.version` are one higher; if the
+        transaction is then rolled back, the folder's version is put back too.
+        """
+        before = folder.session.version
+        rows = to_rows(folder)
+        (session,) = rows["sessions"].values()
+        session["version"] = before + 1
+        stored = await self._claim(folder, session)
+        await self._write_changes(stored, rows)
+        await self._record(folder.resident.id, stored, rows)
+        self._known[folder.resident.id] = rows
+        folder.session.version = before + 1
+
+        def put_back() -> None:
+            folder.session.version = before
+
+        self._transaction.if_undone(put_back)
+
+    async def _claim(self, folder: Folder, session: Row) -> Rows:
+        """Move the stored version on by one; the rows as stored, empty for a new folder."""
+        resident_id, version = folder.resident.id, folder.session.version
+        mine = tables.sessions.c.resident_id == resident_id
+        moved = await self._transaction.write(
+            update(tables.sessions)
+            .where(mine, tables.sessions.c.version == version)
+            .values(version=version + 1)
+        )
+        if moved:
+            known = self._known.get(resident_id)
+            if known is None or known["sessions"][(resident_id,)]["version"] != version:
+                known = await self._rows(resident_id)
+            known["sessions"][(resident_id,)]["version"] = version + 1
+            return known
+        taken = select(tables.identities.c.resident_id).where(
+            or_(
+                tables.identities.c.resident_id == resident_id,
+                tables.identities.c.chat_id == folder.identity.chat_id,
+            )
+        )
+        if version or await self._transaction.read(taken):
+            raise Conflict("The folder was changed by another process; load it again.")
+        return {table.name: {} for table in tables.OF_FOLDER}
+
+    async def _write_changes(self, stored: Rows, rows: Rows) -> None:
+        for table in reversed(tables.OF_FOLDER):
+            for key in stored[table.name].keys() - rows[table.name].keys():
+                await self._transaction.write(delete(table).where(_is(table, key)))
+        for table in tables.OF_FOLDER:
+            old, new = stored[table.name], rows[table.name]
+            added = [row for key, row in new.items() if key not in old]
+            if added:
+                await self._transaction.write(insert(table), added)
+            for key in old.keys() & new.keys():
+                changed = {n: v for n, v in new[key].items() if v != old[key][n]}
+                if changed:
+                    await self._transaction.write(
+                        update(table).where(_is(table, key)).values(changed)
+                    )
+
+    async def _record(self, resident_id: str, stored: Rows, rows: Rows) -> None:
+        """Note who decided what and when; no text, and a hash in place of the resident."""
+        entries = [
+            {"who_sha256": _sha256(resident_id), "what": what, "about": about, "recorded_at": at}
+            for what, about, at in _decisions(stored, rows)
+        ]
+        if entries:
+            await self._transaction.write(insert(tables.audit), entries)
+
+    async def erase(self, resident_id: str, at: datetime) -> list[Receipt]:
+        """Delete the folder's rows, its inbox and outbox rows; keep a wordless record.
+
+        An inbox row leaves its update_id behind, without chat, words or time, so that Telegram
+        sending the same update again does not undo the erasure. Unknown residents: no receipt.
+        """
+        chats = [
+            row[0]
+            for row in await self._transaction.read(
+                select(tables.identities.c.chat_id).where(
+                    tables.identities.c.resident_id == resident_id
+                )
+            )
+        ]
+        rows = 0
+        for table in reversed(tables.OF_FOLDER):
+            rows += await self._transaction.write(
+                delete(table).where(_belongs_to(table, resident_id))
+            )
+        self._known.pop(resident_id, None)
+        if not rows:
+            return []
+        received = await self._transaction.write(
+            update(tables.inbox)
+            .where(tables.inbox.c.chat_id.in_(chats))
+            .values(chat_id=0, payload="", state="done", reason=None, received_at=at)
+        )
+        unsent = 0
+        for table in (tables.outbox, tables.keyboards):
+            unsent += await self._transaction.write(delete(table).where(table.c.chat_id.in_(chats)))
+        receipts = [
+            Receipt("database", rows, at),
+            Receipt("inbox", received, at),
+            Receipt("outbox", unsent, at),
+        ]
+        who = _sha256(resident_id)
+        await self._transaction.write(
+            insert(tables.erasures),
+            [
+                {"resident_sha256": who, "place": r.place, "count": r.count, "erased_at": at}
+                for r in receipts
+            ],
+        )
+        await self._transaction.write(
+            insert(tables.audit).values(who_sha256=who, what="erased", about=None, recorded_at=at)
+        )
+        return receipts
+
+    async def rows(self, status: StoryStatus | None = None) -> AsyncIterator[StoryRow]:
+        """Stories as lines, oldest submission first, then drafts, oldest first; streamed.
+
+        At most one page is in memory. `purposes` and `expires_at` are those of the release
+        that was not ended; whether it has expired by now is for the caller's clock.
+        """
+        stories = tables.stories.c
+        order = (stories.submitted_at, stories.begun_at, stories.id)
+        for submitted in (True, False):
+            half = (
+                stories.submitted_at.is_not(None) if submitted else stories.submitted_at.is_(None)
+            )
+            columns = order if submitted else order[1:]
+            wanted = select(tables.stories).where(half).order_by(*columns).limit(_PAGE)
+            if status is not None:
+                wanted = wanted.where(stories.status == status.value)
+            page = await self._transaction.read(wanted)
+            while page:
+                for line in await self._lines(page):
+                    yield line
+                last = [getattr(page[-1], column.name) for column in columns]
+                page = await self._transaction.read(
+                    wanted.where(tuple_(*columns) > tuple_(*_bound(columns, last)))
+                )
+
+    async def _lines(self, page: Sequence[Any]) -> list[StoryRow]:
+        ids = [row.id for row in page]
+        told = {row.story_id: row for row in await self._transaction.read(_told(ids))}
+        released = {row.story_id: row for row in await self._transaction.read(_unended(ids))}
+        return [_line(row, told.get(row.id), released.get(row.id)) for row in page]
+
+
+def _belongs_to(table: Table, resident_id: str) -> Any:
+    if table in tables.OF_STORY:
+        stories = tables.stories.c
+        return table.c.story_id.in_(select(stories.id).where(stories.resident_id == resident_id))
+    return table.c["id" if table is tables.residents else "resident_id"] == resident_id
+
+
+def _is(table: Table, key: Key) -> Any:
+    return and_(*(column == value for column, value in zip(table.primary_key, key, strict=True)))
+
+
+def _bound(columns: Sequence[Any], values: Sequence[Any]) -> Iterable[Any]:
+    return (literal(value, column.type) for column, value in zip(columns, values, strict=True))
+
+
+def _told(ids: Sequence[str]) -> Select[Any]:
+    """Words and stages of the versions each story stands on: those with no later one."""
+    current, later = tables.tellings, tables.tellings.alias("later")
+    no_later = and_(
+        later.c.story_id == current.c.story_id,
+        later.c.stage == current.c.stage,
+        later.c.position == current.c.position + 1,
+    )
+    return (
+        select(
+            current.c.story_id,
+            func.sum(current.c.words).label("words"),
+            func.aggregate_strings(current.c.stage, ",").label("stages"),
+        )
+        .select_from(current.outerjoin(later, no_later))
+        .where(current.c.story_id.in_(ids), later.c.position.is_(None), current.c.text != "")
+        .group_by(current.c.story_id)
+    )
+
+
+def _unended(ids: Sequence[str]) -> Select[Any]:
+    """The release in force of each story, the last one last; without its text."""
+    releases = tables.releases.c
+    return (
+        select(releases.story_id, releases.purposes, releases.name_shown, releases.expires_at)
+        .where(releases.story_id.in_(ids), releases.ended_at.is_(None))
+        .order_by(releases.story_id, releases.position)
+    )
+
+
+def _line(row: Any, told: Any | None, released: Any | None) -> StoryRow:
+    stages = set(told.stages.split(",")) if told else set()
+    purposes = set(released.purposes) if released else set()
+    return StoryRow(
+        story_id=row.id,
+        resident_id=row.resident_id,
+        status=StoryStatus(row.status),
+        language=row.language,
+        stages=tuple(stage.value for stage in StoryOf if stage.value in stages),
+        words=int(told.words if told else 0) + row.link_words,
+        purposes=tuple(purpose for purpose in Purpose if purpose.value in purposes),
+        name_shown=released.name_shown if released else "",
+        submitted_at=row.submitted_at,
+        expires_at=released.expires_at if released else None,
+    )
+
+
+def _sha256(opaque_id: str) -> str:
+    return hashlib.sha256(opaque_id.encode("utf-8")).hexdigest()
+
+
+def _decisions(stored: Rows, rows: Rows) -> Iterable[tuple[str, str | None, datetime]]:
+    """What was decided between two states: (what, about which story or release, when)."""
+    for key, resident in rows["residents"].items():
+        before = stored["residents"].get(key)
+        if before is None:
+            yield "joined", None, resident["joined_at"]
+        agreed = resident["participation_agreed_at"]
+        if agreed and agreed != (before or {}).get("participation_agreed_at"):
+            yield "agreed", None, agreed
+    known = {row["id"]: row for row in stored["releases"].values()}
+    for release in rows["releases"].values():
+        if release["id"] not in known:
+            yield "released", release["id"], release["released_at"]
+        if release["ended_at"] and not known.get(release["id"], {}).get("ended_at"):
+            yield f"release_{release['ended_because']}", release["id"], release["ended_at"]
+    for key, story in rows["stories"].items():
+        before = stored["stories"].get(key, {})
+        if story["withdrawn_at"] and not before.get("withdrawn_at"):
+            yield "withdrawn", story["id"], story["withdrawn_at"]

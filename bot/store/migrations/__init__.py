@@ -1,0 +1,10 @@
+"""Every shape the database has had, oldest first; the last one is what this program needs.
+
+The list stands here, beside the scripts, so that a start on an up-to-date database need not
+load Alembic; tests/store/test_migrations.py checks it against versions/.
+"""
+
+from __future__ import annotations
+
+REVISIONS = ("20261123_first_tables",)
+HEAD = REVISIONS[-1]

@@ -1,0 +1,1 @@
+"""One script for each entry of REVISIONS, named by date and change."""

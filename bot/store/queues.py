@@ -1,0 +1,158 @@
+"""Inbox and outbox on SQL: what was received and what is to be sent, each row once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from sqlalchemy import delete, func, insert, select, update
+
+from bot.store.tables import inbox, keyboards, outbox
+from bot.store.transaction import Transaction
+from bot.usecases.ports import InboxItem, OutboxItem
+
+A_SILENT_WEEK = timedelta(days=7)
+"""After a week without updates Telegram restarts update_id at random (telegram Bot API,
+Update.update_id), and it redelivers for 24 hours only: an equal id a week later is news."""
+
+_AT_ONCE = 500
+WAITING, DONE, QUARANTINED, SENT, FAILED = "waiting", "done", "quarantined", "sent", "failed"
+
+
+class SqlInbox:
+    """The port Inbox, within one transaction."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    async def put(self, item: InboxItem) -> bool:
+        """Keep an update; False when its update_id was kept before (then nothing changes).
+
+        A handled update of a week ago or more does not count: Telegram reuses ids by then.
+        """
+        await self._transaction.write(
+            delete(inbox).where(
+                inbox.c.update_id == item.update_id,
+                inbox.c.state == DONE,
+                inbox.c.received_at <= item.received_at - A_SILENT_WEEK,
+            )
+        )
+        row = {
+            "update_id": item.update_id,
+            "chat_id": item.chat_id,
+            "payload": item.payload,
+            "state": WAITING,
+            "attempts": item.attempts,
+            "received_at": item.received_at,
+        }
+        if self._transaction.dialect == "postgresql":
+            from sqlalchemy.dialects.postgresql import insert as insert_or_not
+        else:
+            from sqlalchemy.dialects.sqlite import insert as insert_or_not  # type: ignore[assignment]
+        kept = insert_or_not(inbox).values(row).on_conflict_do_nothing()
+        return await self._transaction.write(kept) == 1
+
+    async def waiting(self, limit: int = 1000) -> list[InboxItem]:
+        """Updates neither done nor quarantined, oldest (lowest update_id) first."""
+        columns = (
+            inbox.c.update_id,
+            inbox.c.chat_id,
+            inbox.c.payload,
+            inbox.c.received_at,
+            inbox.c.attempts,
+        )
+        rows = await self._transaction.read(
+            select(*columns)
+            .where(inbox.c.state == WAITING)
+            .order_by(inbox.c.update_id)
+            .limit(limit)
+        )
+        return [InboxItem(**row._asdict()) for row in rows]
+
+    async def done(self, update_ids: Sequence[int]) -> None:
+        """Mark as handled and blank the payload; the id stays, so a repeat is recognised."""
+        await self._set(update_ids, state=DONE, payload="", reason=None)
+
+    async def attempted(self, update_ids: Sequence[int]) -> None:
+        """Count one more try at handling."""
+        await self._set(update_ids, attempts=inbox.c.attempts + 1)
+
+    async def quarantine(self, update_ids: Sequence[int], reason: str) -> None:
+        """Set aside updates that cannot be handled; `reason` is an error's class name."""
+        await self._set(update_ids, state=QUARANTINED, reason=reason)
+
+    async def counts(self) -> Mapping[str, int]:
+        """How many are `waiting`, `done` and `quarantined`."""
+        rows = await self._transaction.read(
+            select(inbox.c.state, func.count().label("number")).group_by(inbox.c.state)
+        )
+        found = {row.state: int(row.number) for row in rows}
+        return {state: found.get(state, 0) for state in (WAITING, DONE, QUARANTINED)}
+
+    async def _set(self, update_ids: Sequence[int], **values: object) -> None:
+        for start in range(0, len(update_ids), _AT_ONCE):
+            some = update_ids[start : start + _AT_ONCE]
+            await self._transaction.write(
+                update(inbox).where(inbox.c.update_id.in_(some)).values(**values)
+            )
+
+
+class SqlOutbox:
+    """The port Outbox, within one transaction."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    async def add(self, items: Sequence[OutboxItem]) -> list[int]:
+        """Keep messages in order; returns their ids."""
+        ids = []
+        for item in items:
+            row = {
+                "chat_id": item.chat_id,
+                "body": dict(item.body),
+                "state": WAITING,
+                "attempts": item.attempts,
+            }
+            (added,) = await self._transaction.write_returning(
+                insert(outbox).values(row).returning(outbox.c.id)
+            )
+            ids.append(int(added.id))
+        return ids
+
+    async def waiting(self, limit: int = 1000) -> list[OutboxItem]:
+        """Unsent messages, oldest first."""
+        columns = (outbox.c.chat_id, outbox.c.body, outbox.c.id, outbox.c.attempts)
+        rows = await self._transaction.read(
+            select(*columns).where(outbox.c.state == WAITING).order_by(outbox.c.id).limit(limit)
+        )
+        return [OutboxItem(**row._asdict()) for row in rows]
+
+    async def sent(self, item_id: int, message_id: int | None) -> None:
+        """Mark as sent and blank the body."""
+        await self._set(item_id, state=SENT, body={}, message_id=message_id)
+
+    async def failed(self, item_id: int, reason: str) -> None:
+        """Give up on a message; `reason` is an error's class name; the body is blanked."""
+        await self._set(item_id, state=FAILED, body={}, reason=reason)
+
+    async def attempted(self, item_id: int) -> None:
+        """Count one more try."""
+        await self._set(item_id, attempts=outbox.c.attempts + 1)
+
+    async def keyboard(self, chat_id: int) -> int | None:
+        """The message whose buttons are still open in this chat."""
+        rows = await self._transaction.read(
+            select(keyboards.c.message_id).where(keyboards.c.chat_id == chat_id)
+        )
+        return int(rows[0].message_id) if rows else None
+
+    async def set_keyboard(self, chat_id: int, message_id: int | None) -> None:
+        """Remember, or forget, which message holds the open buttons."""
+        await self._transaction.write(delete(keyboards).where(keyboards.c.chat_id == chat_id))
+        if message_id is not None:
+            await self._transaction.write(
+                insert(keyboards).values(chat_id=chat_id, message_id=message_id)
+            )
+
+    async def _set(self, item_id: int, **values: object) -> None:
+        await self._transaction.write(update(outbox).where(outbox.c.id == item_id).values(**values))

@@ -1,0 +1,129 @@
+"""One transaction on one connection: reading until the first write, then writing until the end.
+
+Reading takes no lock, so a long list delays nobody. The first write ends the reading phase and
+takes the write lock at once: two writers wait for each other instead of deadlocking half-way.
+What was read before the first write may have changed by then; that is why a folder carries a
+version and an inbox row its state. PostgreSQL's READ COMMITTED gives the same promise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+from sqlalchemy import CursorResult, Row, exc
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.sql import Executable
+
+from bot.store.errors import plainly, sentence
+from bot.usecases.ports import Conflict, StoreUnavailable
+
+Phase = Literal["none", "reading", "writing"]
+PHASE = "coach_phase"
+"""The execution option by which the engine's `begin` hook knows which BEGIN to send."""
+
+
+class Transaction:
+    """What the repositories share. `writers` queues this process's writers; None for no queue.
+
+    `wait` is how many seconds to queue before giving up with StoreUnavailable.
+    """
+
+    def __init__(
+        self, engine: AsyncEngine, place: str, writers: asyncio.Lock | None, wait: float
+    ) -> None:
+        self._engine = engine
+        self._place = place
+        self._writers = writers
+        self._wait = wait
+        self._phase: Phase = "none"
+        self._queued = False
+        self._connection: AsyncConnection | None = None
+        self._undo: list[Callable[[], None]] = []
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._engine.dialect.name
+
+    async def read(self, statement: Executable) -> Sequence[Row[Any]]:
+        """All rows of a query."""
+        connection = await self._in("writing" if self._phase == "writing" else "reading")
+        with plainly(self._place):
+            return (await connection.execute(statement)).all()
+
+    async def write(
+        self, statement: Executable, values: Sequence[Mapping[str, Any]] | None = None
+    ) -> int:
+        """Change rows; how many. Raises Conflict when another process wrote the same row."""
+        return (await self._change(statement, values)).rowcount
+
+    async def write_returning(self, statement: Executable) -> Sequence[Row[Any]]:
+        """Change rows and return what the statement's RETURNING names."""
+        result = await self._change(statement, None)
+        with plainly(self._place):
+            return result.all()
+
+    async def _change(
+        self, statement: Executable, values: Sequence[Mapping[str, Any]] | None
+    ) -> CursorResult[Any]:
+        connection = await self._in("writing")
+        with plainly(self._place):
+            try:
+                return await connection.execute(statement, values)
+            except exc.IntegrityError:
+                raise Conflict("Another process wrote the same row; load again.") from None
+
+    def if_undone(self, undo: Callable[[], None]) -> None:
+        """Call `undo` if what was written so far is rolled back."""
+        self._undo.append(undo)
+
+    async def commit(self) -> None:
+        """Make everything durable; the next statement begins a new transaction."""
+        if self._connection is not None:
+            with plainly(self._place):
+                await self._connection.commit()
+        self._undo.clear()
+        self._leave_phase()
+
+    async def close(self) -> None:
+        """Undo what was not committed and give the connection back."""
+        connection, self._connection = self._connection, None
+        try:
+            if connection is not None:
+                with plainly(self._place):
+                    await connection.close()
+        finally:
+            for undo in reversed(self._undo):
+                undo()
+            self._undo.clear()
+            self._leave_phase()
+
+    async def _in(self, phase: Phase) -> AsyncConnection:
+        if self._connection is None:
+            with plainly(self._place):
+                self._connection = await self._engine.connect()
+        if self._phase != phase:
+            with plainly(self._place):
+                await self._connection.rollback()
+            if phase == "writing":
+                await self._queue()
+            with plainly(self._place):
+                await self._connection.execution_options(**{PHASE: phase})
+            self._phase = phase
+        return self._connection
+
+    async def _queue(self) -> None:
+        if self._writers is not None and not self._queued:
+            try:
+                await asyncio.wait_for(self._writers.acquire(), self._wait)
+            except TimeoutError:
+                raise StoreUnavailable(sentence("SQLITE_BUSY", self._place)) from None
+            self._queued = True
+
+    def _leave_phase(self) -> None:
+        self._phase = "none"
+        if self._queued and self._writers is not None:
+            self._writers.release()
+        self._queued = False
