@@ -1,0 +1,205 @@
+"""The whole conversation with a resident, from hello to a released story, as one pure machine."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import cast
+
+from bot.core.care import Safety
+from bot.core.conversation import (
+    arriving,
+    caring,
+    closing,
+    finishing,
+    releasing,
+    rights,
+    sketching,
+    telling,
+)
+from bot.core.conversation.talk import STEPS, StepFunction, Talk, buttons
+from bot.core.quoting import cleaned
+from bot.core.story import Folder
+from bot.core.turn import Asking, Choice, Heard, Line, Move, Phrasebook, Say, safety_of
+
+AWAY = timedelta(hours=12)
+"""Absence after which the coach says where they were before going on."""
+
+ALWAYS = buttons("rest", "help", "forget", "withdraw", "read_back", "undo", "example", "thats_it",
+                 "skip", "back", "yes", "no", "dont_know", "confused", "go_on", "my_stories",
+                 "my_data", "finish", "tell_again", "release", "choose_part")  # fmt: skip
+"""What may be meant by words at any time, whether or not there is a button for it."""
+
+WORD_COMMANDS = {
+    "rest": "stop",
+    "help": "help",
+    "forget": "forget",
+    "withdraw": "withdraw",
+    "undo": "undo",
+    "my_stories": "mystories",
+    "my_data": "mydata",
+}
+"""Words that open a command when the present step does not offer that choice itself."""
+
+WANDERING = ("read_back", "choose_part", "tell_again", "release", "finish")
+"""Words that lead to another part of the story when the present step does not offer them."""
+
+
+def converse(
+    folder: Folder,
+    heard: Heard,
+    book: Phrasebook,
+    now: datetime,
+    new_id: Callable[[], str],
+) -> Asking[list[Move]]:
+    """Take one turn: change the folder, ask for what is needed, return what to say.
+
+    A generator: it yields needs (see core.turn) and is sent findings. The caller saves the folder
+    afterwards, or throws it away; nothing else was touched.
+    """
+    talk = Talk(folder, heard, book, now, new_id)
+    away = now - folder.resident.last_seen_at > AWAY
+    folder.resident.last_seen_at = now
+    if away and talk.has_joined and not heard.command and folder.story is not None:
+        place = STEPS[folder.session.step].place
+        talk.say(Line("general.welcome_back", refs={"place": place}))
+    yield from _hear(talk)
+    while talk.entering is not None:
+        step, talk.entering = talk.entering, None
+        yield from _run(STEPS[step].ask, talk)
+    _remember_buttons(talk)
+    return talk.said
+
+
+def _run(function: StepFunction, talk: Talk) -> Asking[None]:
+    """Run a step's function, whether it asks for findings or not."""
+    asked = function(talk)
+    if inspect.isgenerator(asked):
+        yield from cast("Asking[None]", asked)
+
+
+def _hear(talk: Talk) -> Asking[None]:
+    """Commands, stale presses, other content, danger; then the step itself."""
+    heard = talk.heard
+    if heard.edited:
+        talk.say("general.edited")
+        return
+    if heard.command is not None:
+        command = rights.COMMANDS.get(heard.command)
+        if command is None:
+            talk.say("general.unknown_command")
+            talk.stay()
+        else:
+            yield from _run(command, talk)
+        return
+    if heard.choice is not None and not _is_offered(talk):
+        if _is_second_tap(talk):
+            return
+        talk.say("general.stale_button")
+        talk.stay()
+        return
+    if heard.other is not None:
+        known = talk.book.variants(f"general.other.{heard.other}", talk.language)
+        talk.say(f"general.other.{heard.other if known else 'anything'}")
+        return
+    if heard.choice is None:
+        text = cleaned(heard.text or "")
+        if not text.strip():
+            talk.say("general.empty")
+            return
+        talk.heard = heard = _meaning(talk, text)
+    if heard.choice is None:
+        safety = yield from safety_of(talk.text)
+        if safety is Safety.CRISIS:
+            caring.begin_care(talk)
+            return
+        if safety is Safety.DISTRESS and caring.can_slow(talk):
+            caring.slow_down(talk)
+            return
+    taken = yield from _general_meaning(talk)
+    if taken:
+        return
+    if heard.choice is not None:
+        talk.session.notes["last_press"] = [heard.turn, heard.choice]
+    yield from _run(STEPS[talk.session.step].hear, talk)
+
+
+def _meaning(talk: Talk, text: str) -> Heard:
+    """Typed words as the choice they mean: an offered one first, then what is always open."""
+    offered = _offered(talk)
+    meant = talk.book.understand(text, offered) or talk.book.understand(text, ALWAYS)
+    return Heard(
+        text=text,
+        choice=meant,
+        turn=talk.session.turn,
+        profile_name=talk.heard.profile_name,
+        language_code=talk.heard.language_code,
+    )
+
+
+def _general_meaning(talk: Talk) -> Asking[bool]:
+    """Words and buttons that mean the same in every step. True when they were taken."""
+    choice = talk.choice
+    step = talk.session.step
+    offered = {c.id.partition(":")[0] for c in _offered(talk)}
+    if choice == "rest" and step not in ("rest", *caring.CARE_STEPS):
+        rights.rest(talk)
+        return True
+    if step in caring.CARE_STEPS:
+        if choice == "rest":
+            talk.say("care.resting")
+            return True
+        return False
+    if choice in WORD_COMMANDS and choice not in offered:
+        yield from _run(rights.COMMANDS[WORD_COMMANDS[choice]], talk)
+        return True
+    if choice == "undo":
+        closing.undo(talk)
+        return True
+    if choice in WANDERING and choice not in offered and talk.has_joined:
+        if choice == "choose_part":
+            talk.go("choose_part")
+        elif choice == "tell_again" and talk.part.tellings:
+            talk.go("telling", mode="retell")
+        elif choice == "release" and talk.story.has_words():
+            talk.go("privacy")
+        else:
+            talk.go("review")
+        return True
+    return False
+
+
+# -- buttons ------------------------------------------------------------------------------------
+
+
+def _remember_buttons(talk: Talk) -> None:
+    """Number the turn, and keep which buttons it offered."""
+    talk.session.turn += 1
+    rows = [s.choices for s in talk.said if isinstance(s, Say) and s.choices]
+    if rows:
+        talk.session.notes["offered"] = [
+            [c.id, c.label, dict(c.words)] for row in rows[-1] for c in row
+        ]
+        talk.session.notes["offered_turn"] = talk.session.turn
+
+
+def _offered(talk: Talk) -> list[Choice]:
+    kept = cast("list[tuple[str, str, Mapping[str, str]]]", talk.session.notes.get("offered", []))
+    return [Choice(i, label, words) for i, label, words in kept]
+
+
+def _is_offered(talk: Talk) -> bool:
+    """True when the press is on the buttons that are open, and on one of them."""
+    return talk.heard.turn == talk.count("offered_turn") and talk.heard.choice in {
+        c.id for c in _offered(talk)
+    }
+
+
+def _is_second_tap(talk: Talk) -> bool:
+    """True when a finger pressed twice: the same button, one turn ago."""
+    last = cast("list[object]", talk.session.notes.get("last_press", [None, None]))
+    return talk.heard.choice == last[1] and talk.heard.turn == last[0]
+
+
+__all__ = ["arriving", "converse", "finishing", "releasing", "sketching", "telling"]

@@ -1,0 +1,369 @@
+"""Telling a part freely, then being coached: reflect one thing, ask one thing, retell whole."""
+
+from __future__ import annotations
+
+from bot.core.coaching import MOST_ROUNDS, grew, next_question, reflection
+from bot.core.conversation.talk import STEPS, Talk, button, buttons, not_understood
+from bot.core.narrative import ORDER_OF_CARE, Element, Reading, Status, StoryOf, count_words
+from bot.core.quoting import has_words, quotation
+from bot.core.story import Origin, ReadingRecord
+from bot.core.turn import Asking, Line, example_of, reading_of
+
+PLENTY = 450
+"""Words well past two minutes; the coach says so once, kindly."""
+
+ANSWERING = buttons("example", "skip", "rest")
+"""Under a question: help, a way past, a way out."""
+
+FORWARDS = (StoryOf.SELF, StoryOf.US, StoryOf.NOW)
+
+
+# -- telling ------------------------------------------------------------------------------------
+
+
+def ask_telling(talk: Talk) -> None:
+    """Invite the telling, in the light of their own sketch."""
+    part, mode = talk.part, talk.note("mode", "tell")
+    rows = [buttons("thats_it", "example"), buttons("choose_part", "rest")]
+    if mode == "retell" and part.tellings:
+        rows = [buttons("thats_it", "keep_as_is"), buttons("rest")]
+    if mode == "edit":
+        talk.say("telling.edit_current")
+        talk.say(Line("telling.current_words", {"text": part.text}))
+        talk.say("telling.edit", choices=[buttons("thats_it", "keep_as_is")])
+    elif part.pieces:
+        last = quotation(part.pieces[-1].strip().splitlines()[-1])
+        talk.say(Line("telling.go_on_from", {"quote": last}), choices=rows)
+    elif mode == "retell":
+        talk.say(f"telling.retell.{talk.stage}", choices=rows)
+    elif part.sketch:
+        words = {"quote": quotation(part.sketch)}
+        talk.say(Line(f"telling.from_sketch.{talk.stage}", words), choices=rows)
+    else:
+        talk.say(f"telling.begin.{talk.stage}", choices=rows)
+
+
+def hear_telling(talk: Talk) -> Asking[None]:
+    """Take every message until "that's it"."""
+    part = talk.part
+    match talk.choice:
+        case "thats_it":
+            yield from close_telling(talk)
+        case "example":
+            element = ORDER_OF_CARE[talk.stage][0]
+            yield from show_example(talk, element, "\n".join(part.pieces) or part.sketch or "")
+            talk.say("telling.your_turn", choices=[buttons("thats_it", "example"), buttons("rest")])
+        case "keep_as_is":
+            part.pieces.clear()
+            talk.go("review" if talk.note("mode") == "edit" else "offer")
+        case "choose_part":
+            talk.go("choose_part")
+        case "skip":
+            advance(talk)
+        case None | "yes" | "no" | "go_on" | "dont_know" | "confused" if talk.text:
+            if talk.choice == "confused":
+                talk.say(f"hints.{ORDER_OF_CARE[talk.stage][0]}")
+                return
+            yield from take_piece(talk)
+        case _:
+            not_understood(talk)
+
+
+def take_piece(talk: Talk) -> Asking[None]:
+    """Keep a message of the telling; a last line that says "that's it" closes it."""
+    part = talk.part
+    head, _, tail = talk.text.rstrip().rpartition("\n")
+    closing = bool(head.strip()) and (talk.book.understand(tail, buttons("thats_it")) == "thats_it")
+    part.pieces.append(head.rstrip() if closing else talk.text)
+    if closing:
+        yield from close_telling(talk)
+        return
+    rows = [buttons("thats_it", "example"), buttons("rest")]
+    words = sum(count_words(p) for p in part.pieces)
+    if words > PLENTY and not talk.flag(f"plenty.{talk.stage}"):
+        talk.session.notes[f"plenty.{talk.stage}"] = True
+        talk.say("telling.plenty", choices=[buttons("thats_it", "rest")])
+    elif not has_words(talk.text):
+        talk.say("telling.kept_no_words", choices=rows)
+    else:
+        talk.say(talk.pick("telling.listening"), choices=rows)
+
+
+def close_telling(talk: Talk) -> Asking[None]:
+    """Make the pieces one telling, read it, and coach."""
+    part, mode = talk.part, talk.note("mode", "tell")
+    text = "\n".join(p.strip("\n") for p in part.pieces).strip()
+    if not text:
+        if part.tellings:
+            talk.go("review" if mode == "edit" else "offer")
+        else:
+            talk.say("telling.nothing_yet", choices=[buttons("example", "skip"), buttons("rest")])
+        return
+    if not has_words(text):
+        talk.say("general.no_words", choices=[buttons("example", "skip"), buttons("rest")])
+        return
+    origin = {"retell": Origin.RETOLD, "edit": Origin.EDITED}.get(mode, Origin.TOLD)
+    if mode == "tell" and part.tellings:
+        text = f"{part.text}\n{text}"
+    part.pieces.clear()
+    before = latest_statuses(talk, talk.stage)
+    talk.write(talk.stage, text, origin)
+    reading = yield from read(talk, text)
+    if mode == "edit":
+        talk.say("telling.edited")
+        talk.go("review")
+    elif mode == "retell":
+        talk.session.notes[f"retold.{talk.stage}"] = True
+        grown = grew(before, reading) if reading else None
+        if reading and grown:
+            words = {"quote": quotation(reading.evidence[grown])}
+            talk.say(Line(f"coaching.grew.{grown}", words))
+        else:
+            talk.say("coaching.retold")
+        talk.go("offer")
+    else:
+        coach(talk, reading, text)
+
+
+def read(talk: Talk, text: str) -> Asking[Reading | None]:
+    """Read the telling and keep the reading, wordless, beside it."""
+    reading = yield from reading_of(talk.stage, text)
+    current = talk.part.current
+    if reading and current:
+        talk.story.readings.append(
+            ReadingRecord(
+                talk.stage,
+                current.number,
+                {e.value: s.value for e, s in reading.statuses.items()},
+                reading.modes,
+                reading.reader,
+                talk.now,
+            )
+        )
+    return reading
+
+
+def latest_statuses(talk: Talk, stage: StoryOf) -> dict[str, str]:
+    """Statuses by element name as last read; empty before the first reading."""
+    for record in reversed(talk.story.readings):
+        if record.stage is stage:
+            return dict(record.statuses)
+    return {}
+
+
+# -- coaching -----------------------------------------------------------------------------------
+
+
+def coach(talk: Talk, reading: Reading | None, latest: str, *, more: bool = False) -> bool:
+    """Say one thing back and ask one thing; stop after MOST_ROUNDS unless asked for more.
+
+    True when a question was asked; otherwise what comes next has been offered.
+    """
+    rounds = talk.count(f"rounds.{talk.stage}")
+    notes = talk.coaching_notes()
+    if should_check_value(talk, reading, rounds):
+        talk.go("value")
+        return True
+    question = None
+    if more or rounds < MOST_ROUNDS:
+        question = next_question(
+            reading, talk.stage, notes, lambda key: talk.book.variants(key, talk.language)
+        )
+    if question is None:
+        lines = reflect(talk, reading, latest)
+        if lines:
+            talk.say(*lines)
+        talk.go("offer")
+        return False
+    talk.session.notes[f"rounds.{talk.stage}"] = rounds + 1
+    talk.add("asked", question.key)
+    talk.session.notes["element"] = question.element.value
+    talk.session.step = "answering"
+    talk.say(*reflect(talk, reading, latest), question.key, choices=[ANSWERING])
+    return True
+
+
+def reflect(talk: Talk, reading: Reading | None, latest: str) -> list[Line]:
+    """The teller's own words said back, as a line; nothing when there is nothing to quote."""
+    heard = reflection(reading, latest, talk.listed("quoted"))
+    if heard is None:
+        return []
+    talk.add("quoted", heard.words)
+    words = {"quote": quotation(heard.words)}
+    if heard.shows and not talk.flag(f"gentle.{talk.stage}"):
+        return [talk.pick(f"coaching.reflect.{heard.shows}", **words)]
+    return [Line("coaching.reflect.plain", words)]
+
+
+def hear_answer(talk: Talk) -> Asking[None]:
+    """An answer joins the telling, in their words, and is heard with it."""
+    element = Element(talk.note("element", ORDER_OF_CARE[talk.stage][0].value))
+    match talk.choice:
+        case "example":
+            yield from show_example(talk, element, talk.part.text)
+            talk.say("coaching.your_turn", choices=[ANSWERING])
+        case "skip" | "no" | "dont_know":
+            talk.add("skipped", element.value)
+            if talk.choice == "dont_know":
+                talk.say("coaching.dont_know")
+            reading = yield from reading_of(talk.stage, talk.part.text)
+            coach(talk, reading, "")
+        case "confused":
+            talk.say(f"hints.{element}", choices=[ANSWERING])
+        case "thats_it" | "enough":
+            talk.go("offer")
+        case "tell_again":
+            talk.go("telling", mode="retell")
+        case None | "yes" | "go_on" if has_words(talk.text):
+            yield from take_answer(talk)
+        case _:
+            talk.say("general.no_words")
+
+
+def take_answer(talk: Talk) -> Asking[None]:
+    """Add an answer to the telling and coach on from the whole."""
+    before = talk.part.text
+    text = f"{before}\n{talk.text.strip()}" if before else talk.text.strip()
+    talk.write(talk.stage, text, Origin.TOLD)
+    reading = yield from read(talk, text)
+    coach(talk, reading, talk.text)
+
+
+def show_example(talk: Talk, element: Element, near: str) -> Asking[None]:
+    """A passage that makes the move they are stuck on, why this one, never the same twice."""
+    found = yield from example_of(element, near)
+    if found is None:
+        talk.say("example.none")
+        return
+    talk.folder.shown_examples.append(found.id)
+    talk.showed(found.text)
+    talk.say(found.why, Line("example.passage", {"title": found.title, "text": found.text}))
+
+
+# -- the value underneath -----------------------------------------------------------------------
+
+
+def should_check_value(talk: Talk, reading: Reading | None, rounds: int) -> bool:
+    """Once, after something was asked, when their words show what they hold dear."""
+    if (
+        reading is None
+        or talk.stage is not StoryOf.SELF
+        or talk.flag("value_checked")
+        or talk.flag("gentle.self")
+        or rounds < 1
+        or reading.statuses[Element.SELF_VALUES] is not Status.PRESENT
+    ):
+        return False
+    words = reading.evidence.get(Element.SELF_VALUES)
+    if not words:
+        return False
+    talk.session.notes["value_words"] = words
+    return True
+
+
+def ask_value(talk: Talk) -> None:
+    """Offer the value heard as a guess, in their words, to accept, mend or refuse."""
+    words = talk.note("value_words")
+    talk.add("quoted", words)
+    talk.say(
+        Line("coaching.value", {"quote": quotation(words)}),
+        choices=[buttons("yes", "not_quite", "skip")],
+    )
+
+
+def hear_value(talk: Talk) -> Asking[None]:
+    """Their own name for it is kept as their words; then on."""
+    if talk.choice == "not_quite" or talk.choice == "no":
+        talk.say("coaching.value_yours", choices=[buttons("skip")])
+        return
+    if talk.choice is None and has_words(talk.text):
+        talk.story.interpretation["value_words"] = talk.text.strip()
+        talk.say(Line("coaching.value_kept", {"quote": quotation(talk.text)}))
+    elif talk.choice == "yes":
+        talk.story.interpretation["value_words"] = talk.note("value_words")
+    elif talk.choice not in ("skip", "dont_know", "go_on"):
+        not_understood(talk)
+        return
+    talk.session.notes["value_checked"] = True
+    reading = yield from reading_of(talk.stage, talk.part.text)
+    coach(talk, reading, "")
+
+
+# -- what next ----------------------------------------------------------------------------------
+
+
+def ask_offer(talk: Talk) -> None:
+    """Tell it again whole, go on, or rest."""
+    following = next_stage(talk)
+    onward = button("go_on", f"choices.go_on_to.{following}" if following else "choices.finish")
+    again = button("tell_again")
+    retold = talk.flag(f"retold.{talk.stage}")
+    rows = [(onward, again) if retold else (again, onward), buttons("one_more", "rest")]
+    if following:
+        rows[1] = (*rows[1], button("finish"))
+    talk.say(f"coaching.offer.{'after_retelling' if retold else talk.stage}", choices=rows)
+
+
+def hear_offer(talk: Talk) -> Asking[None]:
+    """Take the choice; words typed here are more of the story."""
+    match talk.choice:
+        case "tell_again":
+            talk.go("telling", mode="retell")
+        case "go_on" | "skip" | "yes":
+            advance(talk)
+        case "finish" | "thats_it" | "enough":
+            talk.go("review")
+        case "one_more":
+            reading = yield from reading_of(talk.stage, talk.part.text)
+            if not coach(talk, reading, "", more=True):
+                talk.say("coaching.no_more_questions")
+        case "example":
+            yield from show_example(talk, ORDER_OF_CARE[talk.stage][0], talk.part.text)
+            talk.stay()
+        case None if count_words(talk.text) >= 3:
+            before = talk.part.text
+            text = f"{before}\n{talk.text.strip()}" if before else talk.text.strip()
+            talk.write(talk.stage, text, Origin.TOLD)
+            yield from read(talk, text)
+            talk.say(f"coaching.added.{talk.stage}")
+            talk.stay()
+        case _:
+            not_understood(talk)
+
+
+def next_stage(talk: Talk) -> StoryOf | None:
+    """The first part after this one that is not told yet; None when the story is round."""
+    after = FORWARDS[FORWARDS.index(talk.stage) + 1 :]
+    return next((s for s in after if not talk.story.parts[s].tellings), None)
+
+
+def advance(talk: Talk) -> None:
+    """On to the next part; after the story of now, to what was promised."""
+    following = next_stage(talk)
+    if following:
+        talk.go("telling", stage=following.value, mode="tell")
+    elif talk.story.parts[StoryOf.NOW].text and talk.story.commitment is None:
+        talk.go("commitment_what")
+    elif talk.story.has_words():
+        talk.go("link" if needs_link(talk) else "review")
+    else:
+        talk.go("choose_part")
+
+
+def needs_link(talk: Talk) -> bool:
+    """The link is asked once, when at least two parts can be tied."""
+    told = sum(bool(p.text) for p in talk.story.parts.values())
+    return told >= 2 and talk.story.link is None and not talk.flag("link_asked")
+
+
+STEPS.add("telling", ask_telling, hear_telling, "telling")
+STEPS.add("answering", lambda talk: ask_again(talk), hear_answer, "telling")
+STEPS.add("value", ask_value, hear_value, "telling")
+STEPS.add("offer", ask_offer, hear_offer, "telling")
+
+
+def ask_again(talk: Talk) -> None:
+    """The question that is open, said again only because they come back to it."""
+    asked = talk.listed("asked")
+    key = asked[-1] if asked else "coaching.your_turn"
+    talk.say(key, choices=[ANSWERING])

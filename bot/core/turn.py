@@ -1,0 +1,175 @@
+"""One turn of a conversation: what was heard, what is needed to answer, what is said.
+
+The conversation is a generator. It yields a need (a reading, an example…), is sent the finding, and
+ends with the words it wants said. It touches nothing outside, so any turn can be replayed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from bot.core.care import Safety, Span
+from bot.core.narrative import Element, Reading, StoryOf
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a person did, already stripped of Telegram: one of text, press, command or other.
+
+    `text` joins messages sent in one breath. `choice` and `turn` come from a button; `turn` tells
+    which turn's buttons were pressed. `other` names content that is not text (voice, photo…).
+    `profile_name` and `language_code` are what Telegram says, if anything.
+    """
+
+    text: str | None = None
+    choice: str | None = None
+    turn: int | None = None
+    command: str | None = None
+    argument: str = ""
+    other: str | None = None
+    edited: bool = False
+    profile_name: str = ""
+    language_code: str | None = None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A button. `id` travels back when pressed; `label` is a message key; `words` fill it."""
+
+    id: str
+    label: str
+    words: Mapping[str, str] = field(default_factory=dict)
+    checked: bool | None = None
+
+
+@dataclass(frozen=True)
+class Line:
+    """One sentence by key, with the words that fill it. Teller's words go in unchanged.
+
+    `refs` fill in other messages by their keys, such as the name of a purpose.
+    """
+
+    key: str
+    words: Mapping[str, str] = field(default_factory=dict)
+    refs: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Say:
+    """One message: lines, and rows of buttons. `replaces` edits the message with open buttons."""
+
+    lines: tuple[Line, ...]
+    choices: tuple[tuple[Choice, ...], ...] = ()
+    replaces: bool = False
+
+
+@dataclass(frozen=True)
+class Hand:
+    """A file handed over, with one line of explanation. Lines are written one below another."""
+
+    name: str
+    content: str | tuple[Line, ...]
+    line: Line
+
+
+@dataclass(frozen=True)
+class EraseEverything:
+    """The folder must go, then a receipt be given."""
+
+
+@dataclass(frozen=True)
+class Scrub:
+    """Words were removed from the folder; empty them from the disk, then say `line`."""
+
+    line: Line
+
+
+Move = Say | Hand | EraseEverything | Scrub
+
+
+@dataclass(frozen=True)
+class ReadTelling:
+    """Needs a Reading of one stage's text, or None when no reader can read now."""
+
+    stage: StoryOf
+    text: str
+
+
+@dataclass(frozen=True)
+class ScreenSafety:
+    """Needs the Safety of a message."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class ScreenPrivacy:
+    """Needs the Spans of a text."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class FindExample:
+    """Needs an example passage making a move, as FoundExample, or None."""
+
+    move: Element
+    near: str
+
+
+@dataclass(frozen=True)
+class FoundExample:
+    """A passage to show: `why` is a message key, `text` is verbatim from its source."""
+
+    id: str
+    title: str
+    text: str
+    why: str
+
+
+Need = ReadTelling | ScreenSafety | ScreenPrivacy | FindExample
+Finding = Any
+"""What is sent back for a need: see each need's docstring. Narrowed by the functions below."""
+
+T = TypeVar("T")
+Asking = Generator[Need, Finding, T]
+
+
+def reading_of(stage: StoryOf, text: str) -> Asking[Reading | None]:
+    """Ask for a reading and accept only quotations that are really there."""
+    reading: Reading | None = yield ReadTelling(stage, text)
+    return reading.only_verbatim(text) if reading else None
+
+
+def safety_of(text: str) -> Asking[Safety]:
+    """Ask whether a message signals danger."""
+    safety: Safety = yield ScreenSafety(text)
+    return safety
+
+
+def spans_of(text: str) -> Asking[tuple[Span, ...]]:
+    """Ask for passages that may identify somebody, keeping those that are really there."""
+    spans: Sequence[Span] = yield ScreenPrivacy(text)
+    return tuple(s for s in spans if s.text and s.text in text)
+
+
+def example_of(move: Element, near: str) -> Asking[FoundExample | None]:
+    """Ask for an example the resident has not seen."""
+    found: FoundExample | None = yield FindExample(move, near)
+    return found
+
+
+class Phrasebook(Protocol):
+    """What the conversation must know about the words: never the words themselves."""
+
+    languages: Sequence[str]
+
+    def variants(self, key: str, language: str) -> int:
+        """How many ways there are to say `key`; 0 when there is none."""
+        ...
+
+    def understand(self, text: str, among: Sequence[Choice]) -> str | None:
+        """The id of the choice that a typed message means, in any language, or None."""
+        ...

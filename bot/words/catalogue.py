@@ -1,0 +1,161 @@
+"""Every sentence the bot says, loaded from prompts/messages, one folder a language.
+
+A message is a string, or a list of wordings reached by number (`key.1`). `{name}` marks where words
+go in; nothing else in braces is allowed. Implements core.turn.Phrasebook.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bot.core.turn import Choice, Line
+
+MESSAGES = Path(__file__).resolve().parents[2] / "prompts" / "messages"
+FIELD = re.compile(r"\{([a-z_]+)\}")
+
+
+class BadMessages(ValueError):
+    """A message file breaks the format; the sentence says which and how."""
+
+
+class Catalogue:
+    """All messages in all languages, checked when loaded.
+
+    `constants` are words known to the whole program, such as local help lines, per language.
+    """
+
+    def __init__(
+        self,
+        folder: Path = MESSAGES,
+        first: str = "en",
+        constants: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
+        """Load every language under `folder`; `first` is the language to fall back to."""
+        found = {p.name: _load(p) for p in sorted(folder.iterdir()) if p.is_dir()}
+        if first not in found:
+            raise BadMessages(f"there are no messages for {first} in {folder.name}/")
+        self.languages: Sequence[str] = [first, *(code for code in found if code != first)]
+        self._messages = found
+        self._constants = constants or {}
+        self._phrases = {code: _phrases(m) for code, m in found.items()}
+
+    def keys(self, language: str) -> set[str]:
+        """Every message key of a language."""
+        return set(self._messages[language])
+
+    def has(self, key: str, language: str) -> bool:
+        """Whether there is a message of that key."""
+        return key in self._messages[language]
+
+    def variants(self, key: str, language: str) -> int:
+        """How many wordings `key` has: 1 for a plain message, 0 when there is none."""
+        messages = self._messages[language]
+        if key in messages:
+            return 1
+        count = 0
+        while f"{key}.{count + 1}" in messages:
+            count += 1
+        return count
+
+    def text(self, line: Line, language: str) -> str:
+        """The line as plain text. KeyError names a key or word that is not there."""
+        return re.sub(r"</?[bi]>", "", self._filled(line, language, escape=False))
+
+    def markup(self, line: Line, language: str) -> str:
+        """The line as Telegram HTML; the words that fill it are escaped."""
+        return self._filled(line, language, escape=True)
+
+    def label(self, choice: Choice, language: str) -> str:
+        """A button's label; a checkbox shows whether it is on, in words' company."""
+        label = self.text(Line(choice.label, choice.words), language)
+        return label if choice.checked is None else f"{'☑' if choice.checked else '☐'} {label}"
+
+    def _filled(self, line: Line, language: str, *, escape: bool) -> str:
+        messages = self._messages[language]
+        key = line.key if line.key in messages else f"{line.key}.1"
+        if key not in messages:
+            raise KeyError(f"no message {line.key} in {language}")
+        constants = self._constants.get(language, {})
+
+        def put(match: re.Match[str]) -> str:
+            name = match[1]
+            if name in line.refs:
+                return messages[line.refs[name]]
+            value = line.words[name] if name in line.words else constants[name]
+            return html.escape(value, quote=False) if escape else value
+
+        return FIELD.sub(put, messages[key])
+
+    def understand(self, text: str, among: Sequence[Choice]) -> str | None:
+        """The choice a whole typed message means, in any language; labels count as phrases."""
+        said = plain(text)
+        if not said or len(said) > 60:
+            return None
+        for choice in among:
+            for language in self.languages:
+                phrases = self._phrases[language]
+                known = phrases.get(choice.id) or phrases.get(choice.id.partition(":")[0]) or ()
+                if said in known:
+                    return choice.id
+                if self.has(choice.label, language) and said == plain(
+                    self.text(Line(choice.label, choice.words), language)
+                ):
+                    return choice.id
+        return None
+
+
+def plain(text: str) -> str:
+    """Lower case, no accents, no marks, single spaces: what two typings of a phrase share."""
+    folded = unicodedata.normalize("NFKD", text.casefold().replace("’", "'"))
+    letters = "".join(c for c in folded if not unicodedata.combining(c))
+    return " ".join(re.sub(r"[^\w\s'+]", " ", letters).replace("'", "").split())
+
+
+def _load(folder: Path) -> dict[str, str]:
+    """All files of one language as flat keys; the same key twice is refused."""
+    flat: dict[str, str] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            tree = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
+        except yaml.YAMLError as error:
+            raise BadMessages(f"{folder.name}/{path.name} is not valid YAML") from error
+        for key, value in _flatten(tree or {}, ""):
+            if key in flat:
+                raise BadMessages(f"{folder.name}/{path.name}: {key} is there twice")
+            flat[key] = value
+    return flat
+
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def _flatten(tree: Mapping[Any, Any], prefix: str) -> list[tuple[str, str]]:
+    items: list[tuple[str, str]] = []
+    for name, value in tree.items():
+        key = f"{prefix}{name}"
+        if isinstance(value, Mapping):
+            items += _flatten(value, f"{key}.")
+        elif isinstance(value, list):
+            items += [(f"{key}.{n}", str(v)) for n, v in enumerate(value, 1)]
+        elif isinstance(value, str):
+            items.append((key, value))
+        else:
+            raise BadMessages(f"{key} is neither words nor a list of words")
+    return items
+
+
+def _phrases(messages: Mapping[str, str]) -> dict[str, frozenset[str]]:
+    known: dict[str, set[str]] = {}
+    for key, value in messages.items():
+        if key.startswith("phrases."):
+            known.setdefault(key.removeprefix("phrases.").rpartition(".")[0], set()).add(
+                plain(value)
+            )
+    return {choice: frozenset(values) for choice, values in known.items()}
