@@ -189,15 +189,20 @@ def _engine(url: str, wait: float) -> tuple[AsyncEngine, str]:
 
 def _place(url: URL) -> str:
     if url.get_backend_name() == "sqlite":
-        return f"the database {url.database or ':memory:'}"
+        return f"the database {(url.database or ':memory:').removeprefix('file:')}"
     return f"the database {url.database} at {url.host or 'localhost'}"
 
 
 def _prepare(connection: Any, record: object) -> None:
-    cursor = connection.cursor()
-    for pragma in _PRAGMAS:
-        cursor.execute(pragma)
-    cursor.close()
+    try:
+        cursor = connection.cursor()
+        for pragma in _PRAGMAS:
+            cursor.execute(pragma)
+        cursor.close()
+    except BaseException:
+        # The pool forgets a connection that fails here, and its thread would stay behind.
+        connection.close()
+        raise
 
 
 def _begin(connection: Connection) -> None:
@@ -218,7 +223,13 @@ async def _bring_to_head(engine: AsyncEngine, place: str) -> str | None:
                     text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK}
                 )
             before = await connection.run_sync(_revision, place)
-            if before != HEAD:
+            if before == HEAD:
+                # SQLite grants a write lock on a file it cannot write; only writing tells.
+                await connection.execute(
+                    text("UPDATE alembic_version SET version_num = version_num")
+                )
+                await connection.rollback()
+            else:
                 await connection.run_sync(_upgrade)
                 await connection.commit()
     return before

@@ -30,7 +30,6 @@ from bot.store.transaction import Transaction
 from bot.usecases.ports import Conflict, Receipt, StoryRow
 
 _PAGE = 500
-_BIGGEST = 2**63 - 1
 
 
 class SqlFolders:
@@ -55,7 +54,7 @@ class SqlFolders:
             identities.resident_id == reference,
             identities.name_folded == reference.casefold(),
         ]
-        if reference.isascii() and reference.isdigit() and int(reference) <= _BIGGEST:
+        if _is_number(reference):
             matches.append(identities.telegram_id == int(reference))
         return await self._load(select(identities.resident_id).where(or_(*matches)))
 
@@ -234,6 +233,13 @@ class SqlFolders:
         told = {row.story_id: row for row in await self._transaction.read(_told(ids))}
         released = {row.story_id: row for row in await self._transaction.read(_unended(ids))}
         return [_line(row, told.get(row.id), released.get(row.id)) for row in page]
+
+
+def _is_number(reference: str) -> bool:
+    """Whether it is written as a telegram id is: an integer of at most 64 bits, no zero first."""
+    if not reference.isascii() or not reference.isdigit() or len(reference) > 19:
+        return False
+    return str(int(reference)) == reference and int(reference) < 2**63
 
 
 def _belongs_to(table: Table, resident_id: str) -> Any:

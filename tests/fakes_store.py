@@ -1,0 +1,348 @@
+"""An in-memory store that keeps the promises of the real one, for tests of the use cases.
+
+tests/contracts/test_store_contract.py runs the same claims on this and on SQL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Self
+
+from bot.core.consent import Purpose
+from bot.core.narrative import StoryOf, count_words
+from bot.core.story import Folder, Story, StoryStatus
+from bot.usecases.ports import (
+    Conflict,
+    Folders,
+    Inbox,
+    InboxItem,
+    Outbox,
+    OutboxItem,
+    Receipt,
+    StoreUnavailable,
+    StoryRow,
+    UnitOfWork,
+)
+
+WAIT = 5.0
+"""Seconds a writer waits for another before giving up, as on SQL."""
+
+
+@dataclass
+class Kept:
+    """One inbox or outbox row with its state."""
+
+    item: InboxItem | OutboxItem
+    state: str = "waiting"
+    reason: str | None = None
+    message_id: int | None = None
+
+
+@dataclass
+class State:
+    """Everything the store holds."""
+
+    folders: dict[str, Folder] = field(default_factory=dict)
+    inbox: dict[int, Kept] = field(default_factory=dict)
+    outbox: dict[int, Kept] = field(default_factory=dict)
+    keyboards: dict[int, int] = field(default_factory=dict)
+    next_outbox_id: int = 1
+
+
+class MemoryStore:
+    """The port Store in memory. Set `fails_with` to make every commit raise it.
+
+    `state` is what was committed; tests may look into it.
+    """
+
+    def __init__(self) -> None:
+        self.state = State()
+        self.fails_with: StoreUnavailable | None = None
+        self.scrubbed_at: list[datetime] = []
+        self._writers = asyncio.Lock()
+
+    def work(self) -> UnitOfWork:
+        """A fresh unit of work."""
+        return MemoryUnitOfWork(self, self._writers)
+
+    async def scrub(self, at: datetime) -> list[Receipt]:
+        """Nothing lies about in memory; the call is remembered."""
+        self.scrubbed_at.append(at)
+        return [Receipt("free_pages", 0, at)]
+
+    async def close(self) -> None:
+        """Nothing to release."""
+
+
+class MemoryUnitOfWork:
+    """Reads what is committed until its first write, then owns the one write lock."""
+
+    folders: Folders
+    inbox: Inbox
+    outbox: Outbox
+
+    def __init__(self, store: MemoryStore, writers: asyncio.Lock) -> None:
+        self._store = store
+        self._writers = writers
+        self._own: State | None = None
+        self.undo: list[Callable[[], None]] = []
+        self.folders = _Folders(self)
+        self.inbox = _Inbox(self)
+        self.outbox = _Outbox(self)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for undo in reversed(self.undo):
+            undo()
+        self._release()
+
+    async def commit(self) -> None:
+        """Make everything since entering visible."""
+        if self._store.fails_with is not None:
+            raise self._store.fails_with
+        if self._own is not None:
+            self._store.state = self._own
+        self._release()
+
+    def _release(self) -> None:
+        self.undo.clear()
+        if self._own is not None:
+            self._own = None
+            self._writers.release()
+
+    @property
+    def seen(self) -> State:
+        """What a read sees: own writes, or what others committed."""
+        return self._own or self._store.state
+
+    async def writing(self) -> State:
+        """A copy to change, once every other writer is done."""
+        if self._own is None:
+            try:
+                await asyncio.wait_for(self._writers.acquire(), WAIT)
+            except TimeoutError:
+                raise StoreUnavailable("Another unit of work is still writing.") from None
+            self._own = deepcopy(self._store.state)
+        return self._own
+
+
+class _Folders:
+    def __init__(self, work: MemoryUnitOfWork) -> None:
+        self._work = work
+
+    async def by_chat(self, chat_id: int) -> Folder | None:
+        return next((f for f in self._copies() if f.identity.chat_id == chat_id), None)
+
+    async def by_reference(self, reference: str) -> list[Folder]:
+        return [
+            f
+            for f in self._copies()
+            if reference in (f.resident.id, str(f.identity.telegram_id))
+            or f.identity.name.casefold() == reference.casefold()
+        ]
+
+    async def story(self, story_id: str) -> tuple[Folder, str] | None:
+        for folder in self._copies():
+            if any(story.id == story_id for story in folder.stories):
+                return folder, story_id
+        return None
+
+    def _copies(self) -> list[Folder]:
+        held = self._work.seen.folders
+        return [deepcopy(held[key]) for key in sorted(held)]
+
+    async def save(self, folder: Folder) -> None:
+        state = await self._work.writing()
+        stored = state.folders.get(folder.resident.id)
+        if (stored.session.version if stored else 0) != folder.session.version:
+            raise Conflict("The folder was changed by another process; load it again.")
+        for other in state.folders.values():
+            same_chat = other.identity.chat_id == folder.identity.chat_id
+            if same_chat and other.resident.id != folder.resident.id:
+                raise Conflict("Another folder holds this chat; load it again.")
+        before = folder.session.version
+        folder.session.version = before + 1
+        state.folders[folder.resident.id] = deepcopy(folder)
+
+        def put_back() -> None:
+            folder.session.version = before
+
+        self._work.undo.append(put_back)
+
+    async def erase(self, resident_id: str, at: datetime) -> list[Receipt]:
+        state = await self._work.writing()
+        folder = state.folders.pop(resident_id, None)
+        if folder is None:
+            return []
+        chat = folder.identity.chat_id
+        received = [k for k in state.inbox.values() if k.item.chat_id == chat]
+        for kept in received:
+            assert isinstance(kept.item, InboxItem)
+            kept.item = InboxItem(kept.item.update_id, 0, "", at)
+            kept.state, kept.reason = "done", None
+        unsent = [key for key, kept in state.outbox.items() if kept.item.chat_id == chat]
+        for key in unsent:
+            del state.outbox[key]
+        keyboard = state.keyboards.pop(chat, None)
+        return [
+            Receipt("database", _rows_of(folder), at),
+            Receipt("inbox", len(received), at),
+            Receipt("outbox", len(unsent) + (keyboard is not None), at),
+        ]
+
+    async def rows(self, status: StoryStatus | None = None) -> AsyncIterator[StoryRow]:
+        told = [(folder, story) for folder in self._copies() for story in folder.stories]
+        told.sort(key=lambda pair: _listing_order(pair[1]))
+        for folder, story in told:
+            if status in (None, story.status):
+                yield _line(folder, story)
+
+
+def _rows_of(folder: Folder) -> int:
+    """Rows the SQL store would hold: resident, identity, session, and each list entry."""
+    return (
+        3
+        + len(folder.shown_examples)
+        + sum(
+            1
+            + len(story.parts)
+            + sum(len(part.tellings) for part in story.parts.values())
+            + len(story.readings)
+            + len(story.releases)
+            + len(story.interpretation)
+            for story in folder.stories
+        )
+    )
+
+
+def _listing_order(story: Story) -> tuple[bool, datetime, datetime, str]:
+    submitted = story.submitted_at
+    return submitted is None, submitted or story.begun_at, story.begun_at, story.id
+
+
+def _line(folder: Folder, story: Story) -> StoryRow:
+    release = next((r for r in reversed(story.releases) if r.ended_at is None), None)
+    return StoryRow(
+        story_id=story.id,
+        resident_id=folder.resident.id,
+        status=story.status,
+        language=story.language,
+        stages=tuple(s.value for s in StoryOf if s in story.parts and story.parts[s].text),
+        words=sum(count_words(p.text) for p in story.parts.values())
+        + count_words(story.link or ""),
+        purposes=tuple(p for p in Purpose if release and p in release.purposes),
+        name_shown=release.name_shown.value if release else "",
+        submitted_at=story.submitted_at,
+        expires_at=release.expires_at if release else None,
+    )
+
+
+class _Inbox:
+    def __init__(self, work: MemoryUnitOfWork) -> None:
+        self._work = work
+
+    async def put(self, item: InboxItem) -> bool:
+        state = await self._work.writing()
+        kept = state.inbox.get(item.update_id)
+        if kept is not None:
+            assert isinstance(kept.item, InboxItem)
+            old = kept.item.received_at <= item.received_at - timedelta(days=7)
+            if not (old and kept.state == "done"):
+                return False
+        state.inbox[item.update_id] = Kept(item)
+        return True
+
+    async def waiting(self, limit: int = 1000) -> list[InboxItem]:
+        held = self._work.seen.inbox
+        waiting = [held[key] for key in sorted(held) if held[key].state == "waiting"]
+        return [kept.item for kept in waiting[:limit] if isinstance(kept.item, InboxItem)]
+
+    async def done(self, update_ids: Sequence[int]) -> None:
+        for kept in await self._rows(update_ids):
+            assert isinstance(kept.item, InboxItem)
+            kept.item = replace(kept.item, payload="")
+            kept.state, kept.reason = "done", None
+
+    async def attempted(self, update_ids: Sequence[int]) -> None:
+        for kept in await self._rows(update_ids):
+            kept.item = replace(kept.item, attempts=kept.item.attempts + 1)
+
+    async def quarantine(self, update_ids: Sequence[int], reason: str) -> None:
+        for kept in await self._rows(update_ids):
+            kept.state, kept.reason = "quarantined", reason
+
+    async def counts(self) -> Mapping[str, int]:
+        states = [kept.state for kept in self._work.seen.inbox.values()]
+        return {state: states.count(state) for state in ("waiting", "done", "quarantined")}
+
+    async def _rows(self, update_ids: Sequence[int]) -> list[Kept]:
+        held = (await self._work.writing()).inbox
+        return [held[key] for key in update_ids if key in held]
+
+
+class _Outbox:
+    def __init__(self, work: MemoryUnitOfWork) -> None:
+        self._work = work
+
+    async def add(self, items: Sequence[OutboxItem]) -> list[int]:
+        state = await self._work.writing()
+        ids = []
+        for item in items:
+            key, state.next_outbox_id = state.next_outbox_id, state.next_outbox_id + 1
+            state.outbox[key] = Kept(replace(item, id=key, body=deepcopy(dict(item.body))))
+            ids.append(key)
+        return ids
+
+    async def waiting(self, limit: int = 1000) -> list[OutboxItem]:
+        held = self._work.seen.outbox
+        waiting = [deepcopy(held[key].item) for key in sorted(held) if _waits(held[key])]
+        return [item for item in waiting[:limit] if isinstance(item, OutboxItem)]
+
+    async def sent(self, item_id: int, message_id: int | None) -> None:
+        await self._settle(item_id, "sent", message_id=message_id)
+
+    async def failed(self, item_id: int, reason: str) -> None:
+        await self._settle(item_id, "failed", reason=reason)
+
+    async def attempted(self, item_id: int) -> None:
+        kept = (await self._work.writing()).outbox.get(item_id)
+        if kept is not None:
+            kept.item = replace(kept.item, attempts=kept.item.attempts + 1)
+
+    async def keyboard(self, chat_id: int) -> int | None:
+        return self._work.seen.keyboards.get(chat_id)
+
+    async def set_keyboard(self, chat_id: int, message_id: int | None) -> None:
+        keyboards = (await self._work.writing()).keyboards
+        keyboards.pop(chat_id, None)
+        if message_id is not None:
+            keyboards[chat_id] = message_id
+
+    async def _settle(
+        self,
+        item_id: int,
+        state: str,
+        reason: str | None = None,
+        message_id: int | None = None,
+    ) -> None:
+        kept = (await self._work.writing()).outbox.get(item_id)
+        if kept is not None:
+            assert isinstance(kept.item, OutboxItem)
+            kept.item = replace(kept.item, body={})
+            kept.state, kept.reason, kept.message_id = state, reason, message_id
+
+
+def _waits(kept: Kept) -> bool:
+    return kept.state == "waiting"
