@@ -166,6 +166,8 @@ class Person:
             "is_anonymous": True,
             "type": "regular",
             "allows_multiple_answers": False,
+            "allows_revoting": True,
+            "members_only": False,
         }
         return self._sends({"poll": poll})
 

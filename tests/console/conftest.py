@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import html
 from collections.abc import AsyncIterator
 from typing import Any
@@ -46,7 +45,6 @@ class EchoHost:
         self.errors: list[Exception] = []
         self.trouble: str | None = None
         self.received: list[Update] = []
-        self.handled = 0
 
     async def on_message(self, update: Update, context: Context) -> None:
         self.received.append(update)
@@ -66,7 +64,6 @@ class EchoHost:
                 parse_mode="HTML",
                 reply_markup=InlineKeyboardMarkup(buttons),
             )
-        self.handled += 1
 
     async def on_press(self, update: Update, context: Context) -> None:
         self.received.append(update)
@@ -76,12 +73,10 @@ class EchoHost:
         chat_id, message_id = query.message.chat.id, query.message.message_id
         await context.bot.edit_message_reply_markup(chat_id, message_id)
         await context.bot.send_message(chat_id, f"You pressed {query.data}")
-        self.handled += 1
 
     async def on_error(self, update: object, context: Context) -> None:
         assert context.error is not None
         self.errors.append(context.error)
-        self.handled += 1
 
     async def start(self) -> None:
         await self.application.initialize()
@@ -91,8 +86,7 @@ class EchoHost:
 
     async def idle(self) -> None:
         await self.api.updates.confirmed()
-        while self.application.update_queue.qsize() or self.handled < len(self.received):
-            await asyncio.sleep(0.001)
+        await self.application.update_queue.join()
 
     async def stop(self) -> None:
         assert self.application.updater is not None
