@@ -10,7 +10,6 @@ import asyncio
 import codecs
 import os
 import re
-import shutil
 import signal
 import sys
 import unicodedata
@@ -21,6 +20,7 @@ from typing import TextIO
 from rich.cells import cell_len
 
 from bot.console.lines import Line
+from bot.console.screen import size_of
 
 if sys.platform != "win32":
     import termios
@@ -304,9 +304,9 @@ class Editor:
     def _draw(self) -> None:
         if self._hidden:
             return
-        size = shutil.get_terminal_size()
-        rows, row, column = _layout(self._text, self._at, max(size.columns - 1, 8))
-        room = max(size.lines - 2, 1)
+        width, height = size_of(self._out)
+        rows, row, column = _layout(self._text, self._at, max(width - 1, 8))
+        room = max(height - 2, 1)
         first = min(max(row - room + 1, 0), max(len(rows) - room, 0))
         rows, row = rows[first : first + room], row - first
         status = [f"\x1b[2m  {_visible(self._status)}\x1b[0m"] if self._status else []

@@ -94,6 +94,8 @@ class RichScreen:
     def __init__(self, stream: TextIO) -> None:
         self._console = Console(file=stream, highlight=False, emoji=False, markup=False)
 
+        self._stream = stream
+
     def bot(self, text: str, entities: list[Entity], mark: str = "") -> None:
         """A panel, with bold and the like shown."""
         body = styled(text, entities)
@@ -102,7 +104,7 @@ class RichScreen:
             box=box.ROUNDED,
             border_style="dim",
             padding=(0, 1),
-            width=min(WIDEST, self._console.width),
+            width=min(WIDEST, size_of(self._stream)[0]),
             title=mark or None,
             title_align="left",
         )
@@ -124,9 +126,18 @@ class RichScreen:
 
     def _print(self, what: Text | Panel | Padding) -> None:
         try:
-            self._console.print(what)
+            self._console.print(what, width=size_of(self._stream)[0])
         except (OSError, ValueError) as error:
             raise Gone from error
+
+
+def size_of(stream: TextIO) -> tuple[int, int]:
+    """Columns and rows of a terminal, 80 by 24 when it does not say."""
+    try:
+        columns, rows = os.get_terminal_size(stream.fileno())
+    except (OSError, ValueError):
+        return 80, 24
+    return columns or 80, rows or 24
 
 
 def styled(text: str, entities: list[Entity]) -> Text:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -31,6 +32,15 @@ def build_application(api: BotApi) -> Application[Any, Any, Any, Any, Any, Any]:
         .get_updates_request(InProcessRequest(api))
         .build()
     )
+
+
+async def eventually(claim: Callable[[], bool]) -> None:
+    """Wait until the claim is true, at most five seconds."""
+    async with asyncio.timeout(5):
+        while True:
+            if claim():
+                return
+            await asyncio.sleep(0.01)
 
 
 class EchoHost:
@@ -93,6 +103,10 @@ class EchoHost:
         await self.application.updater.stop()
         await self.application.stop()
         await self.application.shutdown()
+
+    def texts(self) -> list[str | None]:
+        """What the bot received as messages, in order."""
+        return [update.message.text for update in self.received if update.message]
 
     def failure(self) -> str | None:
         return self.trouble
