@@ -178,11 +178,10 @@ class BotApi:
         chat_id = -1_000_000_000_000 - _id_of(name) % 2**32
         chat = self.chats.get(chat_id)
         if chat is None:
-            chat = Chat(chat_id, "supergroup", name, gone="bot is not a member of the group")
-            chat.gone = "bot is not a member of the supergroup chat"
+            chat = Chat(chat_id, "supergroup", name)
             self._admit(chat)
-            if chat.started:
-                chat.gone = None
+            if not chat.started:
+                chat.gone = "bot is not a member of the supergroup chat"
         return Group(self, chat)
 
     def _admit(self, chat: Chat) -> None:

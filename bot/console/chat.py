@@ -116,11 +116,13 @@ class Conversation:
         """Talk until the input ends. Raises Gone and HostFailed; always stops the host."""
         silence = self._api.listen(self._on_event)
         try:
-            await self._host.start()
-            try:
-                await self._talk()
-            finally:
-                await self._host.stop()
+            with _leaving_kindly(self._interrupt):
+                await self._host.start()
+                try:
+                    if not self._interrupts:
+                        await self._talk()
+                finally:
+                    await self._host.stop()
         finally:
             silence()
         if self._gone:
@@ -138,15 +140,14 @@ class Conversation:
         self._end = lines.end
         watch = asyncio.create_task(self._watch())
         try:
-            with _leaving_kindly(self._interrupt):
-                self._greet()
+            self._greet()
+            await self._between_lines()
+            async for line in lines:
+                if self._interrupts or self._gone:
+                    break
+                self._take(line)
                 await self._between_lines()
-                async for line in lines:
-                    if self._interrupts or self._gone:
-                        break
-                    self._take(line)
-                    await self._between_lines()
-                await self._farewell()
+            await self._farewell()
         finally:
             watch.cancel()
             self._stop_typing()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import signal
 from pathlib import Path
 from typing import TextIO
 
@@ -157,3 +158,17 @@ async def test_input_that_waits_lets_the_bot_speak(tmp_path: Path) -> None:
         assert out.getvalue().endswith("A late word\n\n")
         os.close(write)
         assert await talking == 0
+
+
+async def test_an_interrupt_while_waiting_for_input_ends_with_0(tmp_path: Path) -> None:
+    api = BotApi(tmp_path / "console.json")
+    host = EchoHost(api)
+    read, write = os.pipe()
+    out = io.StringIO()
+    with os.fdopen(read) as stdin:
+        talking = asyncio.create_task(converse(api, host, "Maria", None, stdin, out))
+        await eventually(lambda: "You said /start" in out.getvalue())
+        os.kill(os.getpid(), signal.SIGINT)
+        async with asyncio.timeout(5):
+            assert await talking == 0
+    os.close(write)
