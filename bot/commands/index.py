@@ -1,0 +1,35 @@
+"""`coach index`: build the example index, or leave it when nothing has changed."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TextIO
+
+from bot.retrieval.index import ChromaRetriever
+from bot.usecases.ports import RetrievalUnavailable
+
+
+def retriever(home: Path) -> ChromaRetriever:
+    """The example index of one data directory, with the corpus and the bundled embeddings."""
+    from bot.reading.embedding import BundledEmbedder
+    from bot.wiring import CORPUS
+
+    return ChromaRetriever(home / "examples", CORPUS / "narratives", BundledEmbedder())
+
+
+def run(home: Path, stdout: TextIO, stderr: TextIO) -> int:
+    """Bring the index up to date with the corpus; 1 with one sentence when it cannot be."""
+    examples = retriever(home)
+    try:
+        built = asyncio.run(examples.ensure())
+    except RetrievalUnavailable as error:
+        print(error, file=stderr)
+        return 1
+    finally:
+        examples.close()
+    if built:
+        print(f"Indexed {built} example passages.", file=stdout)
+    else:
+        print("The example index is up to date.", file=stdout)
+    return 0
