@@ -76,9 +76,17 @@ def error_code(error: BaseException) -> str:
 
 @contextmanager
 def plainly(place: str) -> Iterator[None]:
-    """Turn whatever the database raises inside into StoreUnavailable."""
+    """Turn whatever the database raises inside into StoreUnavailable.
+
+    A value refused before it reached the database raises as it is (ValueError, TypeError).
+    """
     try:
         yield
+    except exc.StatementError as error:
+        if not isinstance(error, exc.DBAPIError) and error.orig is not None:
+            # A value we should not have sent: our mistake, not the database's.
+            raise error.orig from None
+        raise StoreUnavailable(sentence(error_code(error), place)) from None
     except DATABASE_ERRORS as error:
         raise StoreUnavailable(sentence(error_code(error), place)) from None
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Select,
     Table,
     and_,
@@ -30,6 +31,8 @@ from bot.store.transaction import Transaction
 from bot.usecases.ports import Conflict, Receipt, StoryRow
 
 _PAGE = 500
+_PERSON = (tables.residents, tables.identities, tables.sessions)
+_SAME_RESIDENT = tables.residents.c.id == tables.sessions.c.resident_id
 
 
 class SqlFolders:
@@ -42,9 +45,7 @@ class SqlFolders:
 
     async def by_chat(self, chat_id: int) -> Folder | None:
         """The folder of the resident who writes in this private chat."""
-        found = await self._load(
-            select(tables.identities.c.resident_id).where(tables.identities.c.chat_id == chat_id)
-        )
+        found = await self._load(tables.identities.c.chat_id == chat_id)
         return found[0] if found else None
 
     async def by_reference(self, reference: str) -> list[Folder]:
@@ -56,31 +57,49 @@ class SqlFolders:
         ]
         if _is_number(reference):
             matches.append(identities.telegram_id == int(reference))
-        return await self._load(select(identities.resident_id).where(or_(*matches)))
+        return await self._load(or_(*matches))
 
     async def story(self, story_id: str) -> tuple[Folder, str] | None:
         """The folder that holds a story, with the story's id."""
-        found = await self._load(
-            select(tables.stories.c.resident_id).where(tables.stories.c.id == story_id)
-        )
+        stories = tables.stories.c
+        owner = select(stories.resident_id).where(stories.id == story_id)
+        found = await self._load(tables.residents.c.id.in_(owner))
         return (found[0], story_id) if found else None
 
-    async def _load(self, wanted: Select[Any]) -> list[Folder]:
-        ids = [row[0] for row in await self._transaction.read(wanted)]
+    async def _load(self, wanted: ColumnElement[bool]) -> list[Folder]:
         folders = []
-        for resident_id in sorted(ids):
-            rows = await self._rows(resident_id)
-            if rows["residents"]:
-                self._known[resident_id] = rows
-                folders.append(from_rows(rows))
+        for rows in await self._rows(wanted):
+            folder = from_rows(rows)
+            self._known[folder.resident.id] = rows
+            folders.append(folder)
         return folders
 
-    async def _rows(self, resident_id: str) -> Rows:
-        rows: Rows = {}
-        for table in tables.OF_FOLDER:
-            found = await self._transaction.read(
-                select(table).where(_belongs_to(table, resident_id))
-            )
+    async def _rows(self, wanted: ColumnElement[bool]) -> list[Rows]:
+        """All rows of the residents wanted, by resident id.
+
+        Who and which version come first, in one query: should another process save while the
+        rest is read, the version is the old one and saving what was read is refused.
+        """
+        persons = await self._transaction.read(
+            select(*_PERSON)
+            .select_from(_PERSON[0].join(_PERSON[1]).join(_PERSON[2], _SAME_RESIDENT))
+            .where(wanted)
+            .order_by(tables.residents.c.id)
+        )
+        return [await self._rows_of(person) for person in persons]
+
+    async def _rows_of(self, person: Any) -> Rows:
+        rows: Rows = {
+            table.name: keyed(table, [{c.name: person._mapping[c] for c in table.c}])
+            for table in _PERSON
+        }
+        resident_id = person._mapping[tables.residents.c.id]
+        for table in (tables.stories, tables.shown_examples, *tables.OF_STORY):
+            if table in tables.OF_STORY and not rows["stories"]:
+                rows[table.name] = {}
+                continue
+            query = select(table).where(_belongs_to(table, resident_id))
+            found = await self._transaction.read(query)
             rows[table.name] = keyed(table, (row._asdict() for row in found))
         return rows
 
@@ -117,7 +136,7 @@ class SqlFolders:
         if moved:
             known = self._known.get(resident_id)
             if known is None or known["sessions"][(resident_id,)]["version"] != version:
-                known = await self._rows(resident_id)
+                (known,) = await self._rows(tables.residents.c.id == resident_id)
             known["sessions"][(resident_id,)]["version"] = version + 1
             return known
         taken = select(tables.identities.c.resident_id).where(
@@ -242,14 +261,14 @@ def _is_number(reference: str) -> bool:
     return str(int(reference)) == reference and int(reference) < 2**63
 
 
-def _belongs_to(table: Table, resident_id: str) -> Any:
+def _belongs_to(table: Table, resident_id: str) -> ColumnElement[bool]:
     if table in tables.OF_STORY:
         stories = tables.stories.c
         return table.c.story_id.in_(select(stories.id).where(stories.resident_id == resident_id))
     return table.c["id" if table is tables.residents else "resident_id"] == resident_id
 
 
-def _is(table: Table, key: Key) -> Any:
+def _is(table: Table, key: Key) -> ColumnElement[bool]:
     return and_(*(column == value for column, value in zip(table.primary_key, key, strict=True)))
 
 

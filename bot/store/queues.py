@@ -50,7 +50,8 @@ class SqlInbox:
         else:
             from sqlalchemy.dialects.sqlite import insert as insert_or_not  # type: ignore[assignment]
         kept = insert_or_not(inbox).values(row).on_conflict_do_nothing()
-        return await self._transaction.write(kept) == 1
+        new = await self._transaction.write_returning(kept.returning(inbox.c.update_id))
+        return bool(new)
 
     async def waiting(self, limit: int = 1000) -> list[InboxItem]:
         """Updates neither done nor quarantined, oldest (lowest update_id) first."""

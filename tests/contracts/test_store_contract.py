@@ -1,12 +1,11 @@
 """What every store promises: the same claims on SQL and on the in-memory fake.
 
-Set TEST_DATABASE_URL to a spare PostgreSQL database to run them there too; it is emptied.
+Inbox and outbox: test_queues_contract.py.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from copy import deepcopy
 from datetime import timedelta
@@ -14,46 +13,21 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from sqlalchemy import delete, select
 
 from bot.core.consent import NameShown, Purpose
 from bot.core.narrative import StoryOf
 from bot.core.story import Folder, Identity, Origin, Story, StoryStatus, Telling
-from bot.store.database import SqlStore, open_store
-from bot.store.tables import metadata
-from bot.usecases.ports import Conflict, InboxItem, OutboxItem, Store, StoreUnavailable
+from bot.store.database import SqlStore
+from bot.usecases.ports import Conflict, OutboxItem, Store, StoreUnavailable
 from tests.fakes_store import MemoryStore
-from tests.store.samples import NOW, a_full_folder, a_newcomer, a_story, folders
-
-ELSEWHERE = os.environ.get("TEST_DATABASE_URL")
-PLACES = ["memory", "sqlite", *(["elsewhere"] if ELSEWHERE else [])]
+from tests.store.places import PLACES, everything_held, opened
+from tests.store.samples import NOW, a_full_folder, a_newcomer, a_story, an_update, folders
 
 
 @pytest.fixture(params=PLACES)
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    if request.param == "memory":
-        yield MemoryStore()
-        return
-    url = ELSEWHERE if request.param == "elsewhere" else f"sqlite:///{tmp_path / 'coach.db'}"
-    assert url
-    opened = await open_store(url)
-    async with opened._engine.begin() as connection:
-        for table in reversed(metadata.sorted_tables):
-            await connection.execute(delete(table))
-    yield opened
-    await opened.close()
-
-
-async def everything_held(store: Store) -> str:
-    """All the store holds, as one text to search for words in."""
-    if isinstance(store, MemoryStore):
-        return repr(store.state)
-    assert isinstance(store, SqlStore)
-    async with store._engine.connect() as connection:
-        held = [
-            (await connection.execute(select(table))).all() for table in metadata.tables.values()
-        ]
-    return repr(held)
+    async with opened(request.param, tmp_path) as store:
+        yield store
 
 
 async def save(store: Store, folder: Folder) -> None:
@@ -69,24 +43,20 @@ async def load(store: Store, chat_id: int = 7001) -> Folder:
     return folder
 
 
-def update(update_id: int, chat_id: int = 7001, payload: str = "{}") -> InboxItem:
-    return InboxItem(update_id, chat_id, payload, NOW)
-
-
 # --- one transaction ---
 
 
 async def test_what_is_committed_is_there(store: Store) -> None:
     async with store.work() as work:
-        await work.inbox.put(update(1))
+        await work.inbox.put(an_update(1))
         await work.commit()
     async with store.work() as work:
-        assert await work.inbox.waiting() == [update(1)]
+        assert await work.inbox.waiting() == [an_update(1)]
 
 
 async def test_leaving_without_commit_rolls_everything_back(store: Store) -> None:
     async with store.work() as work:
-        await work.inbox.put(update(1))
+        await work.inbox.put(an_update(1))
         await work.outbox.add([OutboxItem(7001, {"text": "hello"})])
         await work.outbox.set_keyboard(7001, 5)
         await work.folders.save(a_full_folder())
@@ -100,7 +70,7 @@ async def test_leaving_without_commit_rolls_everything_back(store: Store) -> Non
 async def test_an_error_inside_rolls_back(store: Store) -> None:
     with pytest.raises(ZeroDivisionError):
         async with store.work() as work:
-            await work.inbox.put(update(1))
+            await work.inbox.put(an_update(1))
             raise ZeroDivisionError
     async with store.work() as work:
         assert await work.inbox.counts() == {"waiting": 0, "done": 0, "quarantined": 0}
@@ -110,25 +80,25 @@ async def test_a_unit_of_work_sees_its_own_writes_and_others_do_not_before_commi
     store: Store,
 ) -> None:
     async with store.work() as writer, store.work() as reader:
-        await writer.inbox.put(update(1))
-        assert await writer.inbox.waiting() == [update(1)]
+        await writer.inbox.put(an_update(1))
+        assert await writer.inbox.waiting() == [an_update(1)]
         assert await reader.inbox.waiting() == []
 
 
 async def test_work_after_a_commit_needs_its_own_commit(store: Store) -> None:
     async with store.work() as work:
-        await work.inbox.put(update(1))
+        await work.inbox.put(an_update(1))
         await work.commit()
-        await work.inbox.put(update(2))
+        await work.inbox.put(an_update(2))
     async with store.work() as work:
-        assert await work.inbox.waiting() == [update(1)]
+        assert await work.inbox.waiting() == [an_update(1)]
 
 
 async def test_writers_at_the_same_time_all_get_through(store: Store) -> None:
     async def receive(number: int) -> None:
         async with store.work() as work:
             await work.inbox.waiting()
-            await work.inbox.put(update(number, chat_id=number))
+            await work.inbox.put(an_update(number, chat_id=number))
             await asyncio.sleep(0)
             await work.outbox.add([OutboxItem(number, {"n": number})])
             await work.commit()
@@ -144,7 +114,7 @@ async def test_a_cancelled_writer_leaves_nothing_and_blocks_nobody(store: Store)
 
     async def receive() -> None:
         async with store.work() as work:
-            await work.inbox.put(update(1))
+            await work.inbox.put(an_update(1))
             entered.set()
             await asyncio.sleep(60)
 
@@ -154,130 +124,9 @@ async def test_a_cancelled_writer_leaves_nothing_and_blocks_nobody(store: Store)
     with pytest.raises(asyncio.CancelledError):
         await task
     async with store.work() as work:
-        assert await work.inbox.put(update(2))
+        assert await work.inbox.put(an_update(2))
         await work.commit()
-        assert await work.inbox.waiting() == [update(2)]
-
-
-# --- inbox ---
-
-
-async def test_an_update_is_kept_once(store: Store) -> None:
-    async with store.work() as work:
-        assert await work.inbox.put(update(1, payload="first"))
-        assert not await work.inbox.put(update(1, payload="second"))
-        await work.commit()
-    async with store.work() as work:
-        assert not await work.inbox.put(update(1, payload="third"))
-        assert [item.payload for item in await work.inbox.waiting()] == ["first"]
-
-
-async def test_updates_wait_in_the_order_of_their_ids(store: Store) -> None:
-    async with store.work() as work:
-        for number in (3, 1, 2**40, 2):
-            await work.inbox.put(update(number))
-        assert [item.update_id for item in await work.inbox.waiting()] == [1, 2, 3, 2**40]
-        assert [item.update_id for item in await work.inbox.waiting(limit=2)] == [1, 2]
-
-
-async def test_a_handled_update_is_blank_and_its_repeat_is_recognised(store: Store) -> None:
-    async with store.work() as work:
-        await work.inbox.put(update(1, payload='{"text": "periwinkle"}'))
-        await work.inbox.put(update(2))
-        await work.inbox.done([1])
-        await work.commit()
-    assert "periwinkle" not in await everything_held(store)
-    async with store.work() as work:
-        assert await work.inbox.waiting() == [update(2)]
-        assert not await work.inbox.put(update(1, payload="again"))
-        assert await work.inbox.counts() == {"waiting": 1, "done": 1, "quarantined": 0}
-
-
-async def test_a_handled_id_means_a_new_update_after_a_silent_week(store: Store) -> None:
-    """Telegram restarts update ids at random after a week without updates."""
-    later = InboxItem(1, 7001, "new", NOW + timedelta(days=7))
-    async with store.work() as work:
-        await work.inbox.put(update(1))
-        assert not await work.inbox.put(later)
-        await work.inbox.done([1])
-        assert not await work.inbox.put(InboxItem(1, 7001, "new", NOW + timedelta(days=6)))
-        assert await work.inbox.put(later)
-        assert await work.inbox.waiting() == [later]
-
-
-async def test_a_poison_update_is_set_aside_and_its_neighbours_go_on(store: Store) -> None:
-    async with store.work() as work:
-        for number in (1, 2, 3):
-            await work.inbox.put(update(number))
-        await work.inbox.quarantine([2], "ValueError")
-        assert [item.update_id for item in await work.inbox.waiting()] == [1, 3]
-        assert await work.inbox.counts() == {"waiting": 2, "done": 0, "quarantined": 1}
-
-
-async def test_attempts_at_an_update_are_counted(store: Store) -> None:
-    async with store.work() as work:
-        await work.inbox.put(update(1))
-        await work.inbox.attempted([1])
-        await work.inbox.attempted([1, 99])
-        assert [item.attempts for item in await work.inbox.waiting()] == [2]
-
-
-async def test_thousands_of_updates_are_handled_in_one_call(store: Store) -> None:
-    async with store.work() as work:
-        for number in range(1200):
-            await work.inbox.put(update(number))
-        await work.inbox.done(list(range(1200)))
-        assert await work.inbox.counts() == {"waiting": 0, "done": 1200, "quarantined": 0}
-
-
-# --- outbox ---
-
-
-async def test_messages_wait_in_the_order_they_were_added(store: Store) -> None:
-    bodies = [{"text": f"ñ {n}", "buttons": [["yes", "no"]], "quiet": None} for n in range(3)]
-    async with store.work() as work:
-        first = await work.outbox.add([OutboxItem(7001, body) for body in bodies[:2]])
-        second = await work.outbox.add([OutboxItem(7002, bodies[2])])
-        waiting = await work.outbox.waiting()
-        assert [item.id for item in waiting] == first + second == sorted(first + second)
-        assert [item.body for item in waiting] == bodies
-        assert [item.chat_id for item in waiting] == [7001, 7001, 7002]
-        assert await work.outbox.waiting(limit=1) == waiting[:1]
-
-
-async def test_sent_and_failed_messages_wait_no_longer_and_keep_no_words(store: Store) -> None:
-    async with store.work() as work:
-        one, two, three = await work.outbox.add(
-            [OutboxItem(7001, {"text": f"periwinkle {n}"}) for n in range(3)]
-        )
-        await work.outbox.sent(one, 55)
-        await work.outbox.failed(two, "Forbidden")
-        await work.outbox.sent(three, None)
-        await work.commit()
-    assert "periwinkle" not in await everything_held(store)
-    async with store.work() as work:
-        assert await work.outbox.waiting() == []
-
-
-async def test_attempts_at_a_message_are_counted(store: Store) -> None:
-    async with store.work() as work:
-        (one,) = await work.outbox.add([OutboxItem(7001, {})])
-        await work.outbox.attempted(one)
-        assert [item.attempts for item in await work.outbox.waiting()] == [1]
-
-
-async def test_the_open_keyboard_of_a_chat_is_remembered_replaced_and_forgotten(
-    store: Store,
-) -> None:
-    async with store.work() as work:
-        assert await work.outbox.keyboard(7001) is None
-        await work.outbox.set_keyboard(7001, 5)
-        await work.outbox.set_keyboard(7001, 6)
-        await work.outbox.set_keyboard(7002, 9)
-        assert await work.outbox.keyboard(7001) == 6
-        await work.outbox.set_keyboard(7001, None)
-        assert await work.outbox.keyboard(7001) is None
-        assert await work.outbox.keyboard(7002) == 9
+        assert await work.inbox.waiting() == [an_update(2)]
 
 
 # --- folders ---
@@ -521,8 +370,8 @@ async def test_erasing_leaves_nothing_of_the_resident_and_all_of_the_others(stor
     for folder in (gone, stays):
         await save(store, folder)
     async with store.work() as work:
-        await work.inbox.put(update(1, payload="periwinkle"))
-        await work.inbox.put(update(2, chat_id=7002))
+        await work.inbox.put(an_update(1, payload="periwinkle"))
+        await work.inbox.put(an_update(2, chat_id=7002))
         await work.inbox.quarantine([1], "ValueError")
         await work.outbox.add([OutboxItem(7001, {"text": "periwinkle"}), OutboxItem(7002, {})])
         await work.outbox.set_keyboard(7001, 5)
@@ -541,7 +390,7 @@ async def test_erasing_leaves_nothing_of_the_resident_and_all_of_the_others(stor
         assert await work.folders.by_chat(7001) is None
         assert [item.chat_id for item in await work.outbox.waiting()] == [7002]
         assert await work.outbox.keyboard(7001) is None
-        assert await work.inbox.waiting() == [update(2, chat_id=7002)]
+        assert await work.inbox.waiting() == [an_update(2, chat_id=7002)]
         assert [row.resident_id async for row in work.folders.rows()] == ["r-2", "r-2"]
     assert await load(store, 7002) == stays
 
@@ -550,12 +399,12 @@ async def test_an_update_erased_with_its_sender_is_still_recognised(store: Store
     """Telegram may deliver the /forget itself again; it must not start everything over."""
     await save(store, a_newcomer())
     async with store.work() as work:
-        await work.inbox.put(update(1))
+        await work.inbox.put(an_update(1))
         await work.folders.erase("r-1", NOW)
         await work.inbox.done([1])
         await work.commit()
     async with store.work() as work:
-        assert not await work.inbox.put(update(1))
+        assert not await work.inbox.put(an_update(1))
         assert await work.inbox.waiting() == []
 
 
@@ -589,9 +438,9 @@ async def test_two_units_of_work_nested_in_one_task_end_in_a_sentence_not_a_hang
     elif isinstance(store, SqlStore):
         store._wait = 0.05
     async with store.work() as outer, store.work() as inner:
-        await outer.inbox.put(update(1))
+        await outer.inbox.put(an_update(1))
         with pytest.raises((StoreUnavailable, TimeoutError)):
-            await asyncio.wait_for(inner.inbox.put(update(1)), 2)
+            await asyncio.wait_for(inner.inbox.put(an_update(1)), 2)
 
 
 def test_the_samples_are_independent() -> None:

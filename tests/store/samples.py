@@ -21,8 +21,14 @@ from bot.core.story import (
     StoryStatus,
     Telling,
 )
+from bot.usecases.ports import InboxItem
 
 NOW = datetime(2026, 11, 23, 9, 30, 15, 123456, tzinfo=UTC)
+
+
+def an_update(update_id: int, chat_id: int = 7001, payload: str = "{}") -> InboxItem:
+    """An update as received, waiting its turn."""
+    return InboxItem(update_id, chat_id, payload, NOW)
 
 
 def a_newcomer(resident_id: str = "r-1", chat_id: int = 7001, name: str = "Amina Diallo") -> Folder:

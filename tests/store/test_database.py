@@ -158,10 +158,21 @@ async def test_a_locked_database_is_refused_after_the_wait(path: Path) -> None:
 
 
 async def test_an_address_that_is_none_is_refused_without_repeating_it() -> None:
-    for url in ("no address", "mongodb://me:secret@host/db", "postgresql+nosuch://me:secret@h/db"):
+    for url in ("no address", "", "mongodb://me:secret@host/db", "mysql://me:secret@host/db"):
         sentence = await refusal(url)
         assert "secret" not in sentence
         assert "nothing was changed" in sentence
+
+
+async def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def not_installed(*args: object, **options: object) -> None:
+        raise ModuleNotFoundError("No module named 'psycopg'", name="psycopg")
+
+    monkeypatch.setattr("bot.store.database.create_async_engine", not_installed)
+    assert await refusal("postgresql://me:secret@host/db") == (
+        "The driver psycopg for postgresql is not installed; nothing was changed. "
+        "Install it, or use sqlite."
+    )
 
 
 # --- failing while in use ---
@@ -241,7 +252,7 @@ async def test_no_error_repeats_the_words_that_were_being_written(store: SqlStor
 async def test_a_time_without_a_zone_is_refused(store: SqlStore) -> None:
     folder = a_newcomer()
     folder.resident.joined_at = NOW.replace(tzinfo=None)
-    with pytest.raises(StoreUnavailable, match="nothing was changed"):
+    with pytest.raises(ValueError, match="must carry its zone"):
         async with store.work() as work:
             await work.folders.save(folder)
 

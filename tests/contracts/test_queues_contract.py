@@ -1,0 +1,140 @@
+"""What every inbox and outbox promises: the same claims on SQL and on the in-memory fake."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.usecases.ports import InboxItem, OutboxItem, Store
+from tests.store.places import PLACES, everything_held, opened
+from tests.store.samples import NOW, an_update
+
+
+@pytest.fixture(params=PLACES)
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    async with opened(request.param, tmp_path) as store:
+        yield store
+
+
+# --- inbox ---
+
+
+async def test_an_update_is_kept_once(store: Store) -> None:
+    async with store.work() as work:
+        assert await work.inbox.put(an_update(1, payload="first"))
+        assert not await work.inbox.put(an_update(1, payload="second"))
+        await work.commit()
+    async with store.work() as work:
+        assert not await work.inbox.put(an_update(1, payload="third"))
+        assert [item.payload for item in await work.inbox.waiting()] == ["first"]
+
+
+async def test_updates_wait_in_the_order_of_their_ids(store: Store) -> None:
+    async with store.work() as work:
+        for number in (3, 1, 2**40, 2):
+            await work.inbox.put(an_update(number))
+        assert [item.update_id for item in await work.inbox.waiting()] == [1, 2, 3, 2**40]
+        assert [item.update_id for item in await work.inbox.waiting(limit=2)] == [1, 2]
+
+
+async def test_a_handled_update_is_blank_and_its_repeat_is_recognised(store: Store) -> None:
+    async with store.work() as work:
+        await work.inbox.put(an_update(1, payload='{"text": "periwinkle"}'))
+        await work.inbox.put(an_update(2))
+        await work.inbox.done([1])
+        await work.commit()
+    assert "periwinkle" not in await everything_held(store)
+    async with store.work() as work:
+        assert await work.inbox.waiting() == [an_update(2)]
+        assert not await work.inbox.put(an_update(1, payload="again"))
+        assert await work.inbox.counts() == {"waiting": 1, "done": 1, "quarantined": 0}
+
+
+async def test_a_handled_id_means_a_new_update_after_a_silent_week(store: Store) -> None:
+    """Telegram restarts update ids at random after a week without updates."""
+    later = InboxItem(1, 7001, "new", NOW + timedelta(days=7))
+    async with store.work() as work:
+        await work.inbox.put(an_update(1))
+        assert not await work.inbox.put(later)
+        await work.inbox.done([1])
+        assert not await work.inbox.put(InboxItem(1, 7001, "new", NOW + timedelta(days=6)))
+        assert await work.inbox.put(later)
+        assert await work.inbox.waiting() == [later]
+
+
+async def test_a_poison_update_is_set_aside_and_its_neighbours_go_on(store: Store) -> None:
+    async with store.work() as work:
+        for number in (1, 2, 3):
+            await work.inbox.put(an_update(number))
+        await work.inbox.quarantine([2], "ValueError")
+        assert [item.update_id for item in await work.inbox.waiting()] == [1, 3]
+        assert await work.inbox.counts() == {"waiting": 2, "done": 0, "quarantined": 1}
+
+
+async def test_attempts_at_an_update_are_counted(store: Store) -> None:
+    async with store.work() as work:
+        await work.inbox.put(an_update(1))
+        await work.inbox.attempted([1])
+        await work.inbox.attempted([1, 99])
+        assert [item.attempts for item in await work.inbox.waiting()] == [2]
+
+
+async def test_thousands_of_updates_are_handled_in_one_call(store: Store) -> None:
+    async with store.work() as work:
+        for number in range(1200):
+            await work.inbox.put(an_update(number))
+        await work.inbox.done(list(range(1200)))
+        assert await work.inbox.counts() == {"waiting": 0, "done": 1200, "quarantined": 0}
+
+
+# --- outbox ---
+
+
+async def test_messages_wait_in_the_order_they_were_added(store: Store) -> None:
+    bodies = [{"text": f"ñ {n}", "buttons": [["yes", "no"]], "quiet": None} for n in range(3)]
+    async with store.work() as work:
+        first = await work.outbox.add([OutboxItem(7001, body) for body in bodies[:2]])
+        second = await work.outbox.add([OutboxItem(7002, bodies[2])])
+        waiting = await work.outbox.waiting()
+        assert [item.id for item in waiting] == first + second == sorted(first + second)
+        assert [item.body for item in waiting] == bodies
+        assert [item.chat_id for item in waiting] == [7001, 7001, 7002]
+        assert await work.outbox.waiting(limit=1) == waiting[:1]
+
+
+async def test_sent_and_failed_messages_wait_no_longer_and_keep_no_words(store: Store) -> None:
+    async with store.work() as work:
+        one, two, three = await work.outbox.add(
+            [OutboxItem(7001, {"text": f"periwinkle {n}"}) for n in range(3)]
+        )
+        await work.outbox.sent(one, 55)
+        await work.outbox.failed(two, "Forbidden")
+        await work.outbox.sent(three, None)
+        await work.commit()
+    assert "periwinkle" not in await everything_held(store)
+    async with store.work() as work:
+        assert await work.outbox.waiting() == []
+
+
+async def test_attempts_at_a_message_are_counted(store: Store) -> None:
+    async with store.work() as work:
+        (one,) = await work.outbox.add([OutboxItem(7001, {})])
+        await work.outbox.attempted(one)
+        assert [item.attempts for item in await work.outbox.waiting()] == [1]
+
+
+async def test_the_open_keyboard_of_a_chat_is_remembered_replaced_and_forgotten(
+    store: Store,
+) -> None:
+    async with store.work() as work:
+        assert await work.outbox.keyboard(7001) is None
+        await work.outbox.set_keyboard(7001, 5)
+        await work.outbox.set_keyboard(7001, 6)
+        await work.outbox.set_keyboard(7002, 9)
+        assert await work.outbox.keyboard(7001) == 6
+        await work.outbox.set_keyboard(7001, None)
+        assert await work.outbox.keyboard(7001) is None
+        assert await work.outbox.keyboard(7002) == 9
