@@ -164,7 +164,10 @@ def example_of(move: Element, near: str) -> Asking[FoundExample | None]:
 class Phrasebook(Protocol):
     """What the conversation must know about the words: never the words themselves."""
 
-    languages: Sequence[str]
+    @property
+    def languages(self) -> Sequence[str]:
+        """Codes of the languages there are words in, the first one to fall back to."""
+        ...
 
     def variants(self, key: str, language: str) -> int:
         """How many ways there are to say `key`; 0 when there is none."""

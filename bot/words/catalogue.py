@@ -21,6 +21,10 @@ MESSAGES = Path(__file__).resolve().parents[2] / "prompts" / "messages"
 FIELD = re.compile(r"\{([a-z_]+)\}")
 
 
+BUTTON_WORDS = ("phrases.", "choices.", "parts.", "names.", "languages.", "answers.")
+"""Messages that a person may type to mean a button."""
+
+
 class BadMessages(ValueError):
     """A message file breaks the format; the sentence says which and how."""
 
@@ -38,13 +42,19 @@ class Catalogue:
         constants: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         """Load every language under `folder`; `first` is the language to fall back to."""
-        found = {p.name: _load(p) for p in sorted(folder.iterdir()) if p.is_dir()}
+        found = {p.name: _load(p) for p in sorted(folder.iterdir()) if any(p.glob("*.yaml"))}
         if first not in found:
             raise BadMessages(f"there are no messages for {first} in {folder.name}/")
-        self.languages: Sequence[str] = [first, *(code for code in found if code != first)]
+        self.languages: tuple[str, ...] = (first, *(code for code in found if code != first))
         self._messages = found
         self._constants = constants or {}
         self._phrases = {code: _phrases(m) for code, m in found.items()}
+        self._all_phrases = frozenset(
+            plain(text)
+            for messages in found.values()
+            for key, text in messages.items()
+            if key.startswith(BUTTON_WORDS)
+        )
 
     def keys(self, language: str) -> set[str]:
         """Every message key of a language."""
@@ -92,6 +102,10 @@ class Catalogue:
             return html.escape(value, quote=False) if escape else value
 
         return FIELD.sub(put, messages[key])
+
+    def is_phrase(self, text: str) -> bool:
+        """Whether a whole message only stands for a button, in any language."""
+        return plain(text) in self._all_phrases
 
     def understand(self, text: str, among: Sequence[Choice]) -> str | None:
         """The choice a whole typed message means, in any language; labels count as phrases."""

@@ -1,0 +1,174 @@
+"""The `coach` command line. Thin: parse, call, translate the error into one plain sentence.
+
+Nothing heavy is imported here, so that `coach --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Coach residents through public narrative; keep their stories only as they allow.",
+)
+prompts = typer.Typer(no_args_is_help=True, help="Practice prompts for groups.")
+
+
+@app.command()
+def chat(
+    name: Annotated[str, typer.Option("--as", help="Who is talking.")] = "you",
+    group: Annotated[str | None, typer.Option("--in", help="Talk in a group.")] = None,
+) -> None:
+    """Talk with the real bot in this terminal."""
+    from bot.commands.chat import run
+
+    raise typer.Exit(run(name, group, sys.stdin, sys.stdout, sys.stderr))
+
+
+@app.command()
+def run() -> None:
+    """Serve Telegram in one process, by polling."""
+    from bot.commands.serve import run as serve
+
+    raise typer.Exit(serve(sys.stderr))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this version."""
+    from bot.commands.migrate import run as go
+
+    raise typer.Exit(go(sys.stdout, sys.stderr))
+
+
+@app.command()
+def index() -> None:
+    """Build the example index, or refresh it when the corpus changed."""
+    from bot.commands.index import run as go
+
+    raise typer.Exit(go(_home(), sys.stdout, sys.stderr))
+
+
+@app.command()
+def assess() -> None:
+    """Read tellings: JSON lines in, labels, evidence and the next question's element out."""
+    from bot.commands.assess import run as go
+
+    raise typer.Exit(go(sys.stdin.buffer, sys.stdout, sys.stderr))
+
+
+@app.command()
+def screen() -> None:
+    """Screen messages: JSON lines in, safety and passages that may identify somebody out."""
+    from bot.commands.screen import run as go
+
+    raise typer.Exit(go(sys.stdin.buffer, sys.stdout, sys.stderr))
+
+
+@app.command()
+def examples(
+    text: Annotated[str, typer.Argument(help="What was written so far.")] = "",
+    move: Annotated[str, typer.Option(help="Such as self.choice or now.ask.")] = "self.challenge",
+    lang: Annotated[str, typer.Option(help="en or es.")] = "en",
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Show the example passages a resident would be shown."""
+    from bot.commands.examples import run as go
+
+    raise typer.Exit(go(move, lang, text, as_json, _home(), sys.stdout, sys.stderr))
+
+
+@app.command()
+def stories(
+    status: Annotated[str | None, typer.Option(help="draft, submitted or withdrawn.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """List stories: where each stands and what it may be used for. Never a word of them."""
+    from bot.commands.stories import run as go
+
+    raise typer.Exit(go(status, as_json, sys.stdout, sys.stderr))
+
+
+@app.command()
+def forget(
+    resident: Annotated[str, typer.Argument(help="Resident id, Telegram number or name.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Erase everything held about a resident, with a receipt per place."""
+    from bot.commands.forget import run as go
+
+    raise typer.Exit(go(resident, yes, sys.stdin, sys.stdout, sys.stderr))
+
+
+@app.command()
+def withdraw(
+    story: Annotated[str, typer.Argument(help="Story id, as `coach stories` shows it.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Withdraw one story on its teller's behalf: gone from lists, then from the disk."""
+    from bot.commands.withdraw import run as go
+
+    raise typer.Exit(go(story, yes, sys.stdin, sys.stdout, sys.stderr))
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Check settings, token, database, index, models and disk; say what to do."""
+    from bot.commands.doctor import run as go
+
+    raise typer.Exit(go(as_json, sys.stdout, sys.stderr))
+
+
+@app.command("train-reader")
+def train_reader(
+    corpus: Annotated[Path | None, typer.Option(help="Labelled tellings.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the weights go.")] = None,
+) -> None:
+    """Learn the embedded reader's heads from the labelled corpus; print how well they hear."""
+    from bot.commands.train_reader import run as go
+
+    raise typer.Exit(go(corpus, out, sys.stdout, sys.stderr))
+
+
+def _home() -> Path:
+    from bot.settings import load_settings
+
+    return load_settings().coach_home
+
+
+def main() -> None:
+    """Run the command line; expected refusals end in one sentence and exit code 1."""
+    # 2 wrong usage is Typer's own; people's mistakes never show a traceback.
+    try:
+        app(prog_name="coach")
+    except KeyboardInterrupt:
+        raise SystemExit(1) from None
+    except Exception as error:
+        sentence = _plain(error)
+        if sentence is None:
+            raise
+        print(sentence, file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def _plain(error: Exception) -> str | None:
+    """The sentence of an expected refusal; None for a mistake of ours."""
+    from bot.settings import BadSetting
+    from bot.usecases.ports import RetrievalUnavailable, StoreUnavailable
+    from bot.wiring import HomeBusy
+
+    if isinstance(error, BadSetting | StoreUnavailable | RetrievalUnavailable | HomeBusy):
+        return str(error)
+    return None
+
+
+if __name__ == "__main__":
+    main()

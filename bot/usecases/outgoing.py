@@ -1,0 +1,72 @@
+"""Moves as they rest in the outbox: plain JSON by message keys, rendered only when sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bot.core.turn import Choice, EraseEverything, Hand, Line, Move, Say, Scrub
+
+Body = dict[str, Any]
+
+
+def body_of(move: Move, language: str, turn: int) -> Body:
+    """One move as JSON; `turn` marks its buttons. EraseEverything has none (ValueError)."""
+    common: Body = {"language": language, "turn": turn}
+    match move:
+        case Say(lines, choices, replaces):
+            return {
+                "kind": "say",
+                "lines": [_line(x) for x in lines],
+                "choices": [[_choice(c) for c in row] for row in choices if row],
+                "replaces": replaces,
+                **common,
+            }
+        case Hand(name, content, line):
+            held = content if isinstance(content, str) else [_line(x) for x in content]
+            return {
+                "kind": "hand",
+                "name": name,
+                "content": held,
+                "line": _line(line),
+                **common,
+            }
+        case Scrub(line):
+            return {"kind": "scrub", "line": _line(line), **common}
+        case EraseEverything():
+            raise ValueError("erasing is done by the use case, not sent")
+
+
+def move_of(body: Mapping[str, Any]) -> Say | Hand | Scrub:
+    """The move a body was made from. ValueError for an unknown kind."""
+    match body["kind"]:
+        case "say":
+            return Say(
+                tuple(_as_line(x) for x in body["lines"]),
+                tuple(tuple(_as_choice(c) for c in row) for row in body["choices"]),
+                bool(body["replaces"]),
+            )
+        case "hand":
+            content = body["content"]
+            held = content if isinstance(content, str) else tuple(_as_line(x) for x in content)
+            return Hand(body["name"], held, _as_line(body["line"]))
+        case "scrub":
+            return Scrub(_as_line(body["line"]))
+        case kind:
+            raise ValueError(f"an outbox body of unknown kind {kind!r}")
+
+
+def _line(line: Line) -> list[Any]:
+    return [line.key, dict(line.words), dict(line.refs)]
+
+
+def _choice(choice: Choice) -> list[Any]:
+    return [choice.id, choice.label, dict(choice.words), choice.checked]
+
+
+def _as_line(raw: Sequence[Any]) -> Line:
+    return Line(raw[0], raw[1], raw[2])
+
+
+def _as_choice(raw: Sequence[Any]) -> Choice:
+    return Choice(raw[0], raw[1], raw[2], raw[3])

@@ -1,0 +1,193 @@
+"""What a resident does: one turn of conversation, made durable in a single transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bot.core.care import Safety
+from bot.core.conversation import converse
+from bot.core.conversation.talk import STEPS
+from bot.core.story import Folder, Identity, Resident, Session
+from bot.core.turn import (
+    EraseEverything,
+    FindExample,
+    Finding,
+    FoundExample,
+    Heard,
+    Line,
+    Move,
+    Need,
+    Phrasebook,
+    ReadTelling,
+    Say,
+    ScreenPrivacy,
+    ScreenSafety,
+    Scrub,
+)
+from bot.usecases.outgoing import body_of
+from bot.usecases.ports import (
+    Clock,
+    Conflict,
+    OutboxItem,
+    Passage,
+    Reader,
+    ReaderUnavailable,
+    Receipt,
+    RetrievalUnavailable,
+    Retriever,
+    Screener,
+    Store,
+    UnitOfWork,
+)
+
+CONFLICT_TRIES = 5
+"""Times a turn is taken anew when another process changed the folder meanwhile."""
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Who wrote: Telegram's person and private chat."""
+
+    telegram_id: int
+    chat_id: int
+
+
+class Residents:
+    """The resident's verbs over the ports; holds no state of its own."""
+
+    def __init__(
+        self,
+        store: Store,
+        reader: Reader,
+        screener: Screener,
+        retriever: Retriever,
+        book: Phrasebook,
+        clock: Clock,
+        new_id: Callable[[], str],
+    ) -> None:
+        """Everything is passed in; wiring chooses."""
+        self._store = store
+        self._reader = reader
+        self._screener = screener
+        self._retriever = retriever
+        self._book = book
+        self._clock = clock
+        self._new_id = new_id
+
+    async def hear(self, sender: Sender, heard: Heard, update_ids: Sequence[int]) -> None:
+        """Take one turn. The folder, the answers and the updates' end are one commit.
+
+        A turn that fails anywhere changes nothing and can be taken again. Raises StoreUnavailable.
+        """
+        for attempt in range(CONFLICT_TRIES):
+            try:
+                await self._take_turn(sender, heard, update_ids)
+                return
+            except Conflict:
+                if attempt + 1 == CONFLICT_TRIES:
+                    raise
+
+    async def _take_turn(self, sender: Sender, heard: Heard, update_ids: Sequence[int]) -> None:
+        async with self._store.work() as work:
+            folder = await work.folders.by_chat(sender.chat_id)
+        if folder is None:
+            folder = self._new_folder(sender)
+        if folder.resident.participation is not None and heard.profile_name:
+            named = Identity(sender.telegram_id, sender.chat_id, heard.profile_name)
+            folder.identity = named
+        if folder.session.step not in STEPS:
+            # A step of an older version: the words are kept, the person chooses where to go on.
+            folder.session.step = "choose_part" if folder.resident.participation else "welcome"
+        moves = await self._converse(folder, heard)
+        async with self._store.work() as work:
+            if any(isinstance(m, EraseEverything) for m in moves):
+                await self._erase(work, folder, moves, self._language(folder, heard))
+            else:
+                await work.folders.save(folder)
+                language = self._language(folder, heard)
+                await work.outbox.add(self._items(folder, moves, language))
+            await work.inbox.done(update_ids)
+            await work.commit()
+
+    def _new_folder(self, sender: Sender) -> Folder:
+        now = self._clock.now()
+        return Folder(
+            Resident(self._new_id(), now, now),
+            Identity(sender.telegram_id, sender.chat_id),
+            Session(),
+        )
+
+    def _language(self, folder: Folder, heard: Heard) -> str:
+        """The resident's language, else Telegram's, else the first there is."""
+        wished = folder.resident.language or (heard.language_code or "")[:2]
+        return wished if wished in self._book.languages else self._book.languages[0]
+
+    def _items(self, folder: Folder, moves: Sequence[Move], language: str) -> list[OutboxItem]:
+        return [
+            OutboxItem(folder.identity.chat_id, body_of(m, language, folder.session.turn))
+            for m in moves
+        ]
+
+    # -- findings -------------------------------------------------------------------------------
+
+    async def _converse(self, folder: Folder, heard: Heard) -> list[Move]:
+        """Run the conversation, fetching what it asks for with no transaction open."""
+        turn = converse(folder, heard, self._book, self._clock.now(), self._new_id)
+        try:
+            need = next(turn)
+            while True:
+                need = turn.send(await self._find(need, folder, self._language(folder, heard)))
+        except StopIteration as end:
+            moves: list[Move] = end.value
+            return moves
+
+    async def _find(self, need: Need, folder: Folder, language: str) -> Finding:
+        """The finding for a need; what is out of reach is answered with nothing found."""
+        match need:
+            case ReadTelling(stage, text):
+                try:
+                    return await self._reader.read(stage, text, language)
+                except ReaderUnavailable:
+                    return None
+            case ScreenSafety(text):
+                safety: Safety = await self._screener.safety(text, language)
+                return safety
+            case ScreenPrivacy(text):
+                return await self._screener.privacy(text, language)
+            case FindExample(move, near):
+                try:
+                    found = await self._retriever.search(
+                        move, language, near, folder.shown_examples, limit=1
+                    )
+                except RetrievalUnavailable:
+                    return None
+                return _shown(found[0]) if found else None
+
+    # -- erasing --------------------------------------------------------------------------------
+
+    async def _erase(
+        self, work: UnitOfWork, folder: Folder, moves: Sequence[Move], language: str
+    ) -> None:
+        """Erase the folder; whatever is said goes out afterwards, the receipt last.
+
+        The scrub waits in the outbox, so a crash after the commit still ends in a clean disk.
+        """
+        receipts = await work.folders.erase(folder.resident.id, self._clock.now())
+        said = [m for m in moves if not isinstance(m, EraseEverything)]
+        said += [
+            Scrub(Line("rights.forgotten")),
+            Say((*_receipt_lines(receipts), Line("rights.receipt_end"))),
+        ]
+        await work.outbox.add(
+            [OutboxItem(folder.identity.chat_id, body_of(m, language, 0)) for m in said]
+        )
+
+
+def _shown(passage: Passage) -> FoundExample:
+    return FoundExample(passage.id, passage.title, passage.text, passage.why)
+
+
+def _receipt_lines(receipts: Sequence[Receipt]) -> list[Line]:
+    lines = [Line(f"rights.receipt.{r.place}", {"count": str(r.count)}) for r in receipts]
+    return [*lines, Line("rights.receipt.free_pages", {"count": ""})]

@@ -1,0 +1,230 @@
+"""Composition root: the only file that knows every room. Heavy rooms are opened when needed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import uuid
+from collections.abc import AsyncIterator, Collection, Iterator
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bot.core.care import Safety, Span
+from bot.core.narrative import Element, Reading, StoryOf
+from bot.settings import Settings
+from bot.usecases.ports import Passage, Reader, Retriever, Screener, StoreUnavailable
+from bot.words.catalogue import Catalogue
+
+if TYPE_CHECKING:
+    from telegram.request import BaseRequest
+
+    from bot.reading.embedding import BundledEmbedder
+    from bot.telegram.app import TelegramCoach
+    from bot.usecases.ports import Store
+
+CORPUS = Path(__file__).resolve().parents[1] / "corpus"
+
+
+class HomeBusy(Exception):
+    """Another process works in the data directory; the message is one plain sentence."""
+
+
+class SystemClock:
+    """The time of this machine."""
+
+    def now(self) -> datetime:
+        """Aware UTC datetime."""
+        return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """An opaque identifier, without order or meaning."""
+    return uuid.uuid4().hex
+
+
+@contextlib.contextmanager
+def owned(home: Path) -> Iterator[None]:
+    """Hold the data directory for this process alone; HomeBusy when another has it."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        handle = os.open(home / "coach.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StoreUnavailable(
+            f"The data folder {home} cannot be written ({error.strerror}). "
+            "Nothing was changed; choose another with COACH_HOME."
+        ) from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise HomeBusy(
+                f"Another coach is already running on {home}. "
+                "Stop it, or choose another folder with COACH_HOME."
+            ) from error
+        yield
+    finally:
+        os.close(handle)
+
+
+class Parts:
+    """Everything a command may need, each made once, when first asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Nothing is loaded yet."""
+        self.settings = settings
+        self.clock = SystemClock()
+
+    @cached_property
+    def words(self) -> Catalogue:
+        """Every sentence, with the local help lines from settings filled in."""
+        plain = Catalogue(first=self.settings.coach_language)
+        return Catalogue(
+            first=self.settings.coach_language,
+            constants={
+                code: {"care_lines": care_lines(self.settings, plain, code)}
+                for code in plain.languages
+            },
+        )
+
+    @cached_property
+    def embedder(self) -> BundledEmbedder:
+        """The bundled multilingual model."""
+        from bot.reading.embedding import BundledEmbedder
+
+        return BundledEmbedder()
+
+    @cached_property
+    def reader(self) -> Reader:
+        """The embedded reader with the committed weights."""
+        from bot.reading.embedded import EmbeddedReader
+
+        return EmbeddedReader.bundled()
+
+    @cached_property
+    def screener(self) -> Screener:
+        """Care and privacy screening."""
+        from bot.screening.embedded import EmbeddedScreener
+
+        return EmbeddedScreener(self.embedder)
+
+    @cached_property
+    def retriever(self) -> Retriever:
+        """Example passages in embedded Chroma."""
+        from bot.retrieval.index import ChromaRetriever
+
+        home = self.settings.coach_home
+        return ChromaRetriever(home / "examples", CORPUS / "narratives", self.embedder)
+
+    async def store(self) -> Store:
+        """The database, migrated to head. Raises StoreUnavailable or NewerDatabase."""
+        from bot.store.database import open_store
+
+        self.settings.coach_home.mkdir(parents=True, exist_ok=True)
+        return await open_store(self.settings.database)
+
+
+def care_lines(settings: Settings, words: Catalogue, language: str) -> str:
+    """Local people to reach, a line each; what is not set is left out."""
+    from bot.core.turn import Line
+
+    lines = []
+    for name in ("call", "text", "person"):
+        value = str(getattr(settings, f"coach_care_{name}"))
+        if value:
+            lines.append(words.text(Line(f"care.{name}", {"value": value}), language))
+    return "\n".join(lines)
+
+
+class Lazily:
+    """Reader, screener and retriever, loaded in a thread at first use: hello is instant."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Nothing is loaded yet."""
+        self._parts = parts
+        self._lock = asyncio.Lock()
+
+    async def _part(self, name: str) -> object:
+        async with self._lock:
+            return await asyncio.to_thread(getattr, self._parts, name)
+
+    async def read(self, stage: StoryOf, text: str, language: str) -> Reading:
+        """See ports.Reader."""
+        reader = await self._part("reader")
+        return await reader.read(stage, text, language)  # type: ignore[attr-defined, no-any-return]
+
+    async def safety(self, text: str, language: str) -> Safety:
+        """See ports.Screener."""
+        screener = await self._part("screener")
+        return await screener.safety(text, language)  # type: ignore[attr-defined, no-any-return]
+
+    async def privacy(self, text: str, language: str) -> tuple[Span, ...]:
+        """See ports.Screener."""
+        screener = await self._part("screener")
+        return await screener.privacy(text, language)  # type: ignore[attr-defined, no-any-return]
+
+    async def search(
+        self,
+        move: Element,
+        language: str,
+        near: str = "",
+        exclude: Collection[str] = (),
+        limit: int = 3,
+    ) -> list[Passage]:
+        """See ports.Retriever."""
+        retriever = await self._part("retriever")
+        return await retriever.search(  # type: ignore[attr-defined, no-any-return]
+            move, language, near, exclude, limit
+        )
+
+    async def warm(self) -> None:
+        """Load everything in the background, one after another."""
+        for name in ("screener", "reader", "retriever"):
+            await self._part(name)
+
+
+@contextlib.asynccontextmanager
+async def opened(parts: Parts) -> AsyncIterator[Store]:
+    """The store for one command, closed afterwards."""
+    store = await parts.store()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@contextlib.asynccontextmanager
+async def telegram_coach(
+    parts: Parts,
+    token: str,
+    request: BaseRequest | None = None,
+    updates_request: BaseRequest | None = None,
+) -> AsyncIterator[TelegramCoach]:
+    """The whole bot, not yet started; rooms it needs later load in the background."""
+    from bot.telegram.app import TelegramCoach
+    from bot.usecases.residents import Residents
+
+    lazily = Lazily(parts)
+    async with opened(parts) as store:
+        residents = Residents(
+            store, lazily, lazily, lazily, parts.words, parts.clock, new_id
+        )  # fmt: skip
+        coach = TelegramCoach(
+            store,
+            residents,
+            parts.words,
+            parts.clock,
+            token,
+            None if request else parts.settings.telegram_api_base_url,
+            request,
+            updates_request,
+        )
+        warming = asyncio.create_task(lazily.warm(), name="warming")
+        try:
+            yield coach
+        finally:
+            warming.cancel()
+            await asyncio.gather(warming, return_exceptions=True)
