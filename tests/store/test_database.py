@@ -320,10 +320,8 @@ async def test_decisions_are_audited_without_words_or_names(store: SqlStore) -> 
         erasures = (
             await connection.exec_driver_sql("SELECT place, count FROM erasures ORDER BY id")
         ).all()
-        held = repr(
-            (await connection.exec_driver_sql("SELECT * FROM audit")).all()
-            + (await connection.exec_driver_sql("SELECT * FROM erasures")).all()
-        )
+        held = repr((await connection.exec_driver_sql("SELECT * FROM audit")).all())
+        held += repr((await connection.exec_driver_sql("SELECT * FROM erasures")).all())
     assert [tuple(row) for row in audit] == [
         ("joined", None),
         ("agreed", None),
@@ -350,3 +348,30 @@ async def test_many_chats_share_the_connections(store: SqlStore) -> None:
     async with store._engine.connect() as connection:
         count = await connection.exec_driver_sql("SELECT count(*) FROM residents")
         assert count.scalar_one() == 59
+
+
+async def test_reading_sees_one_moment_until_the_first_write(store: SqlStore) -> None:
+    async with store.work() as work:
+        assert await work.inbox.waiting() == []
+        await put(store, 1)
+        assert await work.inbox.waiting() == [], "a list must not change while it is read"
+        assert not await work.inbox.put(InboxItem(1, 7001, "{}", NOW))
+
+
+async def test_two_programs_writing_at_once_wait_for_each_other(path: Path) -> None:
+    """Each store has its own queue of writers, as two processes would."""
+    stores = [await open_store(f"sqlite:///{path}") for _ in range(2)]
+
+    async def visit(store: SqlStore, number: int) -> None:
+        async with store.work() as work:
+            assert await work.folders.by_chat(number) is None
+            await work.folders.save(a_newcomer(f"r-{number}", number))
+            await asyncio.sleep(0.001)
+            await work.inbox.put(InboxItem(number, number, "{}", NOW))
+            await work.commit()
+
+    await asyncio.gather(*(visit(stores[n % 2], n) for n in range(1, 41)))
+    async with stores[0].work() as work:
+        assert len(await work.inbox.waiting()) == 40
+    for store in stores:
+        await store.close()
