@@ -14,13 +14,12 @@ def run(stdin: BinaryIO, stdout: TextIO, stderr: TextIO) -> int:
     Returns 0, or 1 when the reader cannot be loaded or any line was bad; see jsonlines.convert.
     """
     from bot.reading.embedded import EmbeddedReader
-    from bot.reading.embedding import BundledEmbedder
-    from bot.reading.heads import Weights
+    from bot.usecases.ports import ReaderUnavailable
 
     try:
-        reader = EmbeddedReader(Weights.load(), BundledEmbedder())
-    except (OSError, ValueError, KeyError):
-        print("The reader's weights are missing or damaged; run coach train-reader.", file=stderr)
+        reader = EmbeddedReader.bundled()
+    except ReaderUnavailable as error:
+        print(error, file=stderr)
         return 1
 
     def one(row: dict[str, Any]) -> dict[str, Any]:

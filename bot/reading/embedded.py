@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-
-import numpy as np
 
 from bot.core.narrative import ORDER_OF_CARE, Element, FailureMode, Reading, Status, StoryOf
-from bot.reading.heads import STATUSES, Heard, Weights
-from bot.reading.sentences import Sentence, split
-from bot.usecases.ports import Embedder
+from bot.reading.encoder import SentenceEncoder
+from bot.reading.heads import MODES, STATUSES, Heard, Weights
+from bot.reading.model_file import UnknownModel
+from bot.reading.sentences import split
+from bot.usecases.ports import ReaderUnavailable
 
 LONGEST_LINE = 18
 """Words of the line quoted back to the teller."""
@@ -23,53 +22,58 @@ MODE_LIKELY = 0.5
 
 
 class EmbeddedReader:
-    """Implements ports.Reader with trained heads over sentence vectors; needs no network."""
+    """Implements ports.Reader with a tuned copy of the bundled model; needs no network."""
 
-    def __init__(self, weights: Weights, embedder: Embedder) -> None:
-        """Read with `weights`; `embedder` must be the one they were trained on."""
+    def __init__(self, weights: Weights, encoder: SentenceEncoder) -> None:
+        """Read with `weights`; the model behind `encoder` is loaded at the first reading."""
         self._weights = weights
-        self._embedder = embedder
+        self._encoder = encoder
+
+    @classmethod
+    def bundled(cls) -> EmbeddedReader:
+        """The reader with the weights in this package; raises ReaderUnavailable."""
+        try:
+            return cls(Weights.load(), SentenceEncoder())
+        except (OSError, ValueError, KeyError) as error:
+            raise ReaderUnavailable(
+                "The reader's weights are missing or damaged; run coach train-reader."
+            ) from error
 
     async def read(self, stage: StoryOf, text: str, language: str) -> Reading:
         """Hear which elements stand in `text`; quotations are verbatim.
 
         `language` is a hint only: tellers mix languages. Text without words reads as all missing.
+        Raises ReaderUnavailable.
         """
         return await asyncio.to_thread(self.hear, stage, text)
 
     def hear(self, stage: StoryOf, text: str) -> Reading:
         """The same, at once in this thread."""
         sentences = split(text)
+        elements = ORDER_OF_CARE[stage]
         if not sentences:
-            return Reading(
-                stage, dict.fromkeys(ORDER_OF_CARE[stage], Status.MISSING), reader=READER
-            )
-        vectors = np.asarray(
-            self._embedder.embed([*(s.text for s in sentences), text]), dtype=np.float32
-        )
-        heard = self._weights.hear(stage, vectors[:-1], vectors[-1], len(text.split()))
-        statuses = {e: STATUSES[int(p.argmax())] for e, p in heard.statuses.items()}
-        shown = [e for e in ORDER_OF_CARE[stage] if statuses[e] is not Status.MISSING]
-        evidence = {e: _quote(sentences, heard, e) for e in shown}
-        return Reading(
-            stage,
-            statuses,
-            evidence,
-            _modes(heard),
-            _line(statuses, evidence),
-            READER,
-        )
+            return Reading(stage, dict.fromkeys(elements, Status.MISSING), reader=READER)
+        try:
+            words = self._encoder.encode([s.text for s in sentences])
+        except UnknownModel as error:
+            raise ReaderUnavailable(str(error)) from error
+        heard = self._weights.hear(stage, words)
+        statuses = {
+            e: STATUSES[int(p.argmax())] for e, p in zip(elements, heard.statuses, strict=True)
+        }
+        evidence = {
+            e: _trimmed(sentences[int(heard.evidence[:, k].argmax())].text, LONGEST_EVIDENCE)
+            for k, e in enumerate(elements)
+            if statuses[e] is not Status.MISSING
+        }
+        return Reading(stage, statuses, evidence, _modes(heard), _line(statuses, evidence), READER)
 
 
-READER = "embedded-1"
-
-
-def _quote(sentences: Sequence[Sentence], heard: Heard, element: Element) -> str:
-    return _trimmed(sentences[int(heard.evidence[element].argmax())].text, LONGEST_EVIDENCE)
+READER = "embedded-2"
 
 
 def _modes(heard: Heard) -> tuple[FailureMode, ...]:
-    likely = [(p, m) for m, p in heard.modes.items() if p >= MODE_LIKELY]
+    likely = [(p, m) for m, p in zip(MODES, heard.modes.tolist(), strict=True) if p >= MODE_LIKELY]
     return tuple(m for _, m in sorted(likely, key=lambda pair: -pair[0]))
 
 

@@ -1,86 +1,128 @@
-"""What the reader learned: numbers that turn sentence vectors into statuses, evidence and modes."""
+"""What the reader learned: layers that hear the telling whole, and heads that judge elements."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bot.core.narrative import ORDER_OF_CARE, Element, FailureMode, Status, StoryOf
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float32]
+from bot.reading.encoder import LOCAL_LAYERS, Words
+from bot.reading.model_file import Floats
+from bot.reading.transformer import MATRICES, VECTORS, forward
 
 BUNDLED = Path(__file__).parent / "weights" / "reader.npz"
 STATUSES = (Status.MISSING, Status.WEAK, Status.PRESENT)
 ELEMENTS: tuple[Element, ...] = tuple(e for stage in StoryOf for e in ORDER_OF_CARE[stage])
 MODES: tuple[FailureMode, ...] = tuple(FailureMode)
+PLACES = 24
+"""Sentences told apart by their place in the telling; later ones share the last place."""
+
+LAYERS = tuple(range(LOCAL_LAYERS, 12))
+"""Layers of the bundled model that were trained further."""
+
+
+def of_stage(stage: StoryOf) -> slice:
+    """Where the stage's elements stand in ELEMENTS."""
+    first = ELEMENTS.index(ORDER_OF_CARE[stage][0])
+    return slice(first, first + len(ORDER_OF_CARE[stage]))
 
 
 @dataclass(frozen=True)
 class Heard:
-    """What the heads say of one telling with n sentences.
+    """What the heads say of one telling of one stage with k elements, n sentences.
 
-    `statuses` gives each element of the stage its three probabilities in the order of STATUSES;
-    `evidence` its score per sentence, any range; `modes` a probability per failure mode.
+    `statuses` (k, 3): probabilities in the order of STATUSES, elements in the order of care.
+    `evidence` (n, k): how likely each sentence shows each element, 0 to 1.
+    `modes`: a probability for each of MODES.
     """
 
-    statuses: dict[Element, Floats]
-    evidence: dict[Element, Floats]
-    modes: dict[FailureMode, float]
+    statuses: Floats
+    evidence: Floats
+    modes: Floats
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Linear heads over sentence vectors. `corpus` is the hash of the tellings learned from."""
+    """Everything learned, by name; see `names`. `corpus` is the hash of what it learned from."""
 
-    mean: Floats
-    scale: Floats
-    status: Floats
-    status_bias: Floats
-    sentence: Floats
-    sentence_bias: Floats
-    mode: Floats
-    mode_bias: Floats
-    corpus: str
+    arrays: Mapping[str, Floats]
+    corpus: str = ""
+    heads: int = 12
 
     @classmethod
     def load(cls, path: Path = BUNDLED) -> Weights:
-        """Read the weights file; OSError or ValueError when it is absent or of another shape."""
+        """Read a weights file; OSError, KeyError or ValueError when it cannot be."""
         with np.load(path, allow_pickle=False) as held:
-            numbers = [held[n].astype(np.float32) for n in cls.arrays()]
-            return cls(*numbers, corpus=str(held["corpus"]))
+            arrays = {}
+            for name in names():
+                numbers = held[name].astype(np.float32)
+                if name + ".scale" in held:
+                    numbers *= held[name + ".scale"].astype(np.float32)
+                arrays[name] = numbers
+            return cls(arrays, str(held["corpus"]))
 
-    @staticmethod
-    def arrays() -> tuple[str, ...]:
-        """Names of the arrays in the file, in order."""
-        return (
-            "mean", "scale", "status", "status_bias", "sentence", "sentence_bias", "mode", "mode_bias",
-        )  # fmt: skip
+    def save(self, path: Path) -> None:
+        """Write the file: matrices as bytes with a scale per column, the rest in half precision."""
+        stored: dict[str, NDArray[np.generic]] = {"corpus": np.array(self.corpus)}
+        for name, numbers in self.arrays.items():
+            if name.rpartition(".")[2] in MATRICES:
+                scale = (np.abs(numbers).max(0) / 127 + 1e-12).astype(np.float16).astype(np.float32)
+                scale = np.maximum(scale, np.float32(6e-8))
+                stored[name] = np.clip(np.rint(numbers / scale), -127, 127).astype(np.int8)
+                stored[name + ".scale"] = scale.astype(np.float16)
+            else:
+                stored[name] = numbers.astype(np.float16)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            np.savez_compressed(file, **stored)  # type: ignore[arg-type]
 
-    def hear(self, stage: StoryOf, vectors: Floats, whole: Floats, words: int) -> Heard:
-        """Judge a telling from its sentence vectors (n, 384), n at least 1, and its own vector."""
-        x = (features(vectors, whole, words) - self.mean) / self.scale
-        scores = vectors @ self.sentence.T + self.sentence_bias
-        statuses, evidence = {}, {}
-        for element in ORDER_OF_CARE[stage]:
-            i = ELEMENTS.index(element)
-            statuses[element] = _softmax(self.status[i] @ x + self.status_bias[i])
-            evidence[element] = scores[:, i]
-        modes = 1 / (1 + np.exp(-(self.mode @ x + self.mode_bias)))
-        return Heard(statuses, evidence, dict(zip(MODES, modes.tolist(), strict=True)))
+    def layer(self, number: int) -> dict[str, Floats]:
+        """The trained layer `number`."""
+        return {n: self.arrays[f"layer{number}.{n}"] for n in (*MATRICES, *VECTORS)}
+
+    def hear(self, stage: StoryOf, sentences: Sequence[Words]) -> Heard:
+        """Judge a telling from its sentences' words; at least one sentence."""
+        x, owner = joined(sentences)
+        x += self.arrays["place"][np.minimum(owner, PLACES - 1)]
+        for number in LAYERS:
+            x = forward(x, self.layer(number), [(0, len(x))], self.heads)
+        part = of_stage(stage)
+        logits = x @ self.arrays["evidence"][part].T + self.arrays["evidence.b"][part]
+        weight = softmax(logits * self.arrays["sharpness"][part], 0)
+        mean = x.mean(0)
+        statuses = softmax(
+            np.einsum("ecd,ed->ec", self.arrays["status"][part], weight.T @ x)
+            + self.arrays["overall"][part] @ mean
+            + self.arrays["status.b"][part],
+            1,
+        )
+        chance = 1 / (1 + np.exp(-logits))
+        shown = np.stack([chance[owner == i].mean(0) for i in range(len(sentences))])
+        modes = 1 / (1 + np.exp(-(self.arrays["modes"] @ mean + self.arrays["modes.b"])))
+        return Heard(statuses, shown, modes)
 
 
-def features(vectors: Floats, whole: Floats, words: int) -> Floats:
-    """One row for a telling: pooled sentence vectors, its own vector, its length."""
-    size = np.array([len(vectors) / 10, words / 100], dtype=np.float32)
-    return np.concatenate([vectors.mean(0), vectors.max(0), whole, size])
+def names() -> tuple[str, ...]:
+    """Names of all learned arrays."""
+    layers = tuple(f"layer{n}.{name}" for n in LAYERS for name in (*MATRICES, *VECTORS))
+    return (
+        *layers, "place", "evidence", "evidence.b", "sharpness", "status", "overall", "status.b",
+        "modes", "modes.b",
+    )  # fmt: skip
 
 
-def _softmax(x: Floats) -> Floats:
-    e = np.exp(x - x.max())
-    return np.asarray(e / e.sum(), dtype=np.float32)
+def joined(sentences: Sequence[Words]) -> tuple[Floats, NDArray[np.int64]]:
+    """All word vectors of a telling under one another, and which sentence each belongs to."""
+    x = np.concatenate([s.vectors for s in sentences]).astype(np.float32)
+    return x, np.repeat(np.arange(len(sentences)), [len(s.vectors) for s in sentences])
+
+
+def softmax(x: Floats, axis: int) -> Floats:
+    """Shares that sum to one along `axis`."""
+    e = np.exp(x - x.max(axis, keepdims=True))
+    shares: Floats = e / e.sum(axis, keepdims=True)
+    return shares
