@@ -6,10 +6,11 @@ teller's own words, asks one open question, three a round at most, and asks for 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.core.narrative import Element, FailureMode, Reading, Status, StoryOf
+from bot.core.narrative import Element, FailureMode, Reading, Status, StoryOf, count_words
 
 MOST_ROUNDS = 3
 """Questions a stage before the coach stops asking, unless the teller wants more."""
@@ -134,10 +135,11 @@ def reflection(
 ) -> Reflection | None:
     """One specific thing to say back, preferably from what was typed last, never said back before.
 
-    Present elements come before weak ones. None when the telling has no words worth quoting.
+    Present elements come before weak ones; without either, the fullest line of what was typed
+    last. None when that has fewer than FEWEST words.
     """
     if reading is None:
-        return None
+        return _fullest_line(latest, already)
     order = REFLECT_FIRST[reading.stage]
     for fresh in (True, False):
         for element in order:
@@ -155,7 +157,20 @@ def reflection(
         words = reading.evidence.get(element)
         if words and words not in already:
             return Reflection(words, None)
-    return None
+    return _fullest_line(latest, already)
+
+
+FEWEST = 4
+"""Words below which a line is an answer, not something to say back."""
+
+
+def _fullest_line(latest: str, already: Sequence[str]) -> Reflection | None:
+    """The longest clause a person would say in one breath, verbatim."""
+    clauses = [c.strip() for c in re.split(r"(?<=[.!?…])\s+|\n+", latest)]
+    fitting = [c for c in clauses if FEWEST <= count_words(c) <= 30 and c not in already]
+    if not fitting:
+        return None
+    return Reflection(max(fitting, key=lambda c: (min(count_words(c), 18), -len(c))), None)
 
 
 _RANK = {Status.MISSING: 0, Status.WEAK: 1, Status.PRESENT: 2}

@@ -1,0 +1,44 @@
+# Everything a newcomer needs: `make chat`, `make test`. Tools and packages stay in this folder.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+UV := $(shell command -v uv 2>/dev/null || echo .tools/uv/bin/uv)
+PYTHON ?= python3
+export UV_PROJECT_ENVIRONMENT := .venv
+RUN := .venv/bin/
+
+.PHONY: chat test check bench reader-report setup clean
+
+chat: .venv/.complete ## talk with the coach in this terminal
+	@$(RUN)coach chat
+
+test: .venv/.complete ## run every test
+	@$(RUN)pytest
+
+check: .venv/.complete ## format, lint, strict types, import rules
+	@$(RUN)ruff format --check .
+	@$(RUN)ruff check .
+	@$(RUN)mypy
+	@$(RUN)lint-imports
+
+bench: .venv/.complete ## measure; figures for README
+	@$(RUN)python -m benchmarks
+
+reader-report: .venv/.complete ## how well the reader hears, for README
+	@$(RUN)coach train-reader --report
+
+setup: .venv/.complete
+
+.venv/.complete: pyproject.toml uv.lock $(if $(filter .tools/%,$(UV)),.tools/uv/bin/uv)
+	@echo "Setting up…" >&2
+	@$(UV) sync --locked --quiet --python $(PYTHON)
+	@$(RUN)coach migrate >&2
+	@$(RUN)coach index >&2
+	@touch $@
+
+.tools/uv/bin/uv:
+	@$(PYTHON) -m venv .tools/uv
+	@.tools/uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
+
+clean: ## remove what was set up; never the data
+	@rm -rf .venv .tools

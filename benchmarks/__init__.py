@@ -1,0 +1,1 @@
+"""Measurements for README. Each prints its figure beside a yardstick taken in the same run."""

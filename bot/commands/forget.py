@@ -1,0 +1,77 @@
+"""`coach forget` and `coach withdraw`: erase for somebody who asked, with a receipt per place."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Sequence
+from typing import TextIO
+
+from bot.settings import load_settings
+from bot.usecases.ports import Receipt
+from bot.usecases.staff import Staff
+from bot.wiring import Parts, new_id, opened, owned
+
+PLACES = {
+    "database": "database rows",
+    "inbox": "messages received",
+    "outbox": "messages to send",
+    "free_pages": "free pages of the database",
+    "index": "passages in the example index",
+    "files": "files",
+}
+
+
+def run(reference: str, yes: bool, stdin: TextIO, stdout: TextIO, stderr: TextIO) -> int:
+    """Erase a resident: 0 done, 1 when nobody or more than one person is meant, or no is said."""
+    parts = Parts(load_settings())
+    with owned(parts.settings.coach_home):
+        return asyncio.run(_forget(parts, reference, yes, stdin, stdout, stderr))
+
+
+async def _forget(
+    parts: Parts, reference: str, yes: bool, stdin: TextIO, stdout: TextIO, stderr: TextIO
+) -> int:
+    async with opened(parts) as store:
+        staff = Staff(store, parts.words, parts.clock, new_id)
+        found = await staff.find(reference)
+        if len(found) != 1:
+            what = "Nobody is" if not found else f"{len(found)} residents are"
+            print(f"{what} known as that. Use the resident id from `coach stories`.", file=stderr)
+            return 1
+        folder = found[0]
+        question = f"Erase everything held about this resident ({len(folder.stories)} stories)?"
+        if not yes and not agreed(question, stdin, stdout):
+            print("Nothing was erased.", file=stderr)
+            return 1
+        receipts = await staff.forget(folder.resident.id)
+        files = forget_terminal(parts, folder.identity.chat_id)
+        show(receipts, stdout)
+        if files:
+            print(f"{PLACES['files']}: {files} erased", file=stdout)
+    return 0
+
+
+def forget_terminal(parts: Parts, chat_id: int) -> int:
+    """Remove what `coach chat` keeps about a person; the number of files removed."""
+    from bot.console.ledger import Ledger
+
+    home = parts.settings.coach_home
+    received = home / "received" / str(chat_id)
+    count = sum(1 for p in received.glob("*") if p.is_file()) if received.is_dir() else 0
+    shutil.rmtree(received, ignore_errors=True)
+    if (home / "console.json").exists():
+        Ledger.open(home / "console.json").leave(chat_id)
+    return count
+
+
+def agreed(question: str, stdin: TextIO, stdout: TextIO) -> bool:
+    """Ask in the terminal; only yes is yes."""
+    print(f"{question} This can't be undone. Type yes: ", end="", file=stdout, flush=True)
+    return stdin.readline().strip().casefold() in ("yes", "y", "sí", "si")
+
+
+def show(receipts: Sequence[Receipt], stdout: TextIO) -> None:
+    """A line per place."""
+    for receipt in receipts:
+        print(f"{PLACES[receipt.place]}: {receipt.count} erased", file=stdout)

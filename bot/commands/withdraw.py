@@ -1,0 +1,34 @@
+"""`coach withdraw`: one story taken back for its teller."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TextIO
+
+from bot.commands.forget import agreed, show
+from bot.settings import load_settings
+from bot.usecases.staff import Staff
+from bot.wiring import Parts, new_id, opened, owned
+
+
+def run(story: str, yes: bool, stdin: TextIO, stdout: TextIO, stderr: TextIO) -> int:
+    """Withdraw a story: 0 done, 1 when there is none or no is said."""
+    parts = Parts(load_settings())
+    with owned(parts.settings.coach_home):
+        return asyncio.run(_withdraw(parts, story, yes, stdin, stdout, stderr))
+
+
+async def _withdraw(
+    parts: Parts, story: str, yes: bool, stdin: TextIO, stdout: TextIO, stderr: TextIO
+) -> int:
+    if not yes and not agreed("Withdraw this story and erase its words?", stdin, stdout):
+        print("Nothing was withdrawn.", file=stderr)
+        return 1
+    async with opened(parts) as store:
+        receipts = await Staff(store, parts.words, parts.clock, new_id).withdraw(story)
+    if receipts is None:
+        print("There is no story with that id; `coach stories` lists them.", file=stderr)
+        return 1
+    print("Withdrawn: gone from every list, its words erased.", file=stdout)
+    show(receipts, stdout)
+    return 0
