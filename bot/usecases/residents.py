@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -41,6 +42,9 @@ from bot.usecases.ports import (
     UnitOfWork,
 )
 
+PATIENCE = 1.8
+"""Seconds to wait for a reading or an example; then the framework's own question is asked."""
+
 CONFLICT_TRIES = 5
 """Times a turn is taken anew when another process changed the folder meanwhile."""
 
@@ -65,8 +69,10 @@ class Residents:
         book: Phrasebook,
         clock: Clock,
         new_id: Callable[[], str],
+        patience: float = PATIENCE,
     ) -> None:
-        """Everything is passed in; wiring chooses."""
+        """Everything is passed in; wiring chooses. `patience` is seconds, see PATIENCE."""
+        self._patience = patience
         self._store = store
         self._reader = reader
         self._screener = screener
@@ -147,8 +153,9 @@ class Residents:
         match need:
             case ReadTelling(stage, text):
                 try:
-                    return await self._reader.read(stage, text, language)
-                except ReaderUnavailable:
+                    async with asyncio.timeout(self._patience):
+                        return await self._reader.read(stage, text, language)
+                except (ReaderUnavailable, TimeoutError):
                     return None
             case ScreenSafety(text):
                 safety: Safety = await self._screener.safety(text, language)
@@ -157,10 +164,11 @@ class Residents:
                 return await self._screener.privacy(text, language)
             case FindExample(move, near):
                 try:
-                    found = await self._retriever.search(
-                        move, language, near, folder.shown_examples, limit=1
-                    )
-                except RetrievalUnavailable:
+                    async with asyncio.timeout(self._patience):
+                        found = await self._retriever.search(
+                            move, language, near, folder.shown_examples, limit=1
+                        )
+                except (RetrievalUnavailable, TimeoutError):
                     return None
                 return _shown(found[0]) if found else None
 
