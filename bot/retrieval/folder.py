@@ -34,7 +34,8 @@ _TABLES = ("collections", "segments", "embeddings", "embeddings_queue", "max_seq
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a snapshot holds. `counts` are passages by collection; `removed` are narratives.
+    """What a snapshot holds. `counts` are passages by collection; `removed` are narratives left
+    out though a source still gave them.
 
     `fingerprint` and `embedder` say what it was built from and with; `files` are checksums by
     path and `rows` the checksum of Chroma's tables, both filled when the snapshot is sealed.

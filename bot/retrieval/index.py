@@ -270,10 +270,13 @@ class ChromaRetriever:
                 return known  # built by the process we waited for
             fingerprint = self._fingerprint()
             groups: defaultdict[str, list[Example]] = defaultdict(list)
+            held_back: set[str] = set()
             for source in self._sources:
                 for example in source.examples():
-                    if example.narrative not in removed:
-                        groups[_collection_name(example.language, example.move)].append(example)
+                    if example.narrative in removed:
+                        held_back.add(example.narrative)
+                        continue
+                    groups[_collection_name(example.language, example.move)].append(example)
             path = self._folder.fresh()
             try:
                 with _chroma_refusals():
@@ -282,7 +285,7 @@ class ChromaRetriever:
                     fingerprint,
                     self._embedder_name(),
                     {name: len(examples) for name, examples in groups.items()},
-                    tuple(sorted(removed)),
+                    tuple(sorted(held_back)),
                 )
                 snapshot = self._folder.seal(path, manifest)
                 self._folder.publish(snapshot)
@@ -304,7 +307,10 @@ class ChromaRetriever:
                     collection = client.create_collection(
                         name,
                         embedding_function=None,
-                        configuration={"hnsw": {"space": "cosine", "ef_search": 200}},
+                        # One thread, so that the same passages always make the same graph.
+                        configuration={
+                            "hnsw": {"space": "cosine", "ef_search": 200, "num_threads": 1}
+                        },
                     )
                     vectors = vectors_in(name)
                     for start in range(0, len(examples), _BATCH):
