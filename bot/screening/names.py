@@ -1,0 +1,284 @@
+"""Full names of private people: capitalised runs, name lists, cues and titles; offices left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from bot.core.care import Span, SpanKind
+from bot.screening.places import level, span
+
+_LEXICON = Path(__file__).parent / "lexicon"
+_PARTICLES = {"de", "del", "da", "do", "dos", "das", "van", "von", "der", "den", "la", "los", "las",
+              "al", "el", "bin", "binti", "y", "e", "di", "le", "san", "santa", "ter", "abu", "ibn"}
+_TOKEN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*\.?")
+_HONORIFIC = {
+    "mr", "mrs", "ms", "miss", "mx", "sr", "sra", "srta", "senor", "senora", "senorita", "don",
+    "dona", "doña", "dr", "dra", "doctor", "doctora", "father", "padre", "sister", "brother", "uncle",
+    "aunt", "auntie", "tio", "tia", "abuela", "abuelo", "seu", "profe", "profesor", "profesora",
+    "professor", "professora", "maestra", "maestro", "coach", "pastor", "pastora", "reverend", "rev",
+    "nurse", "officer", "agent", "sir", "madam", "comadre", "compadre", "primo", "prima", "lic",
+    "licenciado", "licenciada", "ingeniero", "teacher", "imam", "rabbi", "hermana", "hermano",
+}  # fmt: skip
+_NOT_NAMES = {
+    "street", "avenue", "road", "school", "elementary", "high", "middle", "academy", "park",
+    "library", "hospital", "center", "centre", "foundation", "clinic", "church", "university",
+    "college", "hall", "bridge", "building", "house", "tower", "towers", "lane", "drive", "station",
+    "square", "garden", "gardens", "county", "city", "council", "day", "week", "month", "act", "law",
+    "coalition", "initiative", "association", "committee", "union", "club", "team", "fund", "bank",
+    "court", "police", "department", "program", "project", "avenida", "calle", "escuela", "primaria",
+    "secundaria", "colegio", "parque", "plaza", "biblioteca", "centro", "instituto", "universidad",
+    "fundacion", "premio", "barrio", "colonia", "estacion", "rua", "praca", "escola", "igreja",
+    "iglesia", "parroquia", "mercado", "market", "store", "cafe", "restaurant", "beach", "river",
+    "lake", "mountain", "island", "valley", "north", "south", "east", "west", "new", "monday",
+    "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "january", "february",
+    "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "december", "english", "spanish", "american", "mexican", "community", "public", "housing",
+    "authority", "medicare", "social", "security", "black", "lives", "matter", "the", "and", "our",
+    "god", "jesus", "lord", "christmas", "easter", "semana", "navidad", "enero", "febrero", "marzo",
+    "abril", "mayo", "junio", "julio", "agosto", "septiembre", "octubre", "noviembre", "diciembre",
+    "lunes", "martes", "miercoles", "jueves", "viernes", "sabado", "domingo", "dios", "senor",
+    "unido", "unidos", "estado", "estados", "republica", "junta", "vecinal", "comite", "municipal",
+    "ayuntamiento", "alcaldia", "hospice", "memorial", "museum", "museo", "theater", "terrace",
+    "heights", "estates", "village", "town", "santo", "san", "santa", "sao", "st", "saint", "prison",
+    "jail", "theatre", "stadium", "airport", "highway", "trust", "society", "league", "party",
+    "partido", "sindicato", "ministerio", "ministry", "facebook", "whatsapp", "google", "amazon",
+    "walmart", "home", "depot", "i", "we", "he", "she", "they", "my", "mi", "when", "then", "but",
+    "so", "cuando", "pero", "yo", "el", "la", "los", "las", "un", "una", "es", "hay", "no", "si",
+    "thank", "thanks", "gracias", "dear", "hello", "hi", "hola", "oi", "sala", "prize", "award",
+    "bill", "room", "health", "care", "cruz roja", "cross", "power", "water", "company", "creche",
+    "liceo", "kinder", "jardin", "ceip", "ies", "emef", "posto", "vila", "jardim", "parada", "metro",
+    "bloque", "edificio", "tenants", "neighbors", "mothers", "vecinos", "mujeres", "madres",
+    "hoy", "ayer", "anoche", "today", "yesterday", "last", "every", "after", "before", "her", "his",
+    "que", "como", "porque", "because", "if", "in", "on", "at", "with", "con", "para", "por", "desde",
+    "nursing", "deli", "bakery", "panaderia", "farmacia", "pharmacy", "supermercado", "inc", "llc",
+    "ballet", "festival", "fair", "carnaval", "cup", "copa", "mayor", "alcalde", "alcaldesa",
+}  # fmt: skip
+_OFFICE = (
+    r"(?:mayor|vice mayor|deputy mayor|council ?(?:member|man|woman|person|or)|councillor|alderman|alderwoman|alderperson|"
+    r"senator|governor|president|vice president|minister|prime minister|commissioner|representative|congress(?:man|woman|member)|"
+    r"assembly(?:man|woman|member)|mp|msp|sheriff|police chief|fire chief|chief|superintendent|secretary(?: of \w+)?|"
+    r"judge|justice|pope|archbishop|bishop|queen|king|prince|princess|chancellor|attorney general|district attorney|"
+    r"city manager|ambassador|supervisor|selectman|lord|dame|speaker|rep\.|sen\.|gov\.|pres\.|cllr\.?|"
+    r"alcalde|alcaldesa|concejal|concejala|concejero|regidor|regidora|diputad[oa]|senador|senadora|gobernador|gobernadora|"
+    r"president[ea]|expresident[ea]|ministr[oa]|primer ministro|intendent[ea]|prefeit[oa]|vereador|vereadora|"
+    r"deputad[oa]|governador|governadora|juez|jueza|juiz|juiza|fiscal|sindic[oa]|comisionad[oa]|"
+    r"secretari[oa](?: de \w+)?|rey|reina|papa|arzobispo|obispo|canciller|delegad[oa]|consejer[oa]|edil|edila|"
+    r"presidente municipal|lider sindical|cantante|singer|poet|poeta|writer|escritor[a]?|author|autor[a]?|actor|actress|"
+    r"footballer|futbolista|painter|pintor[a]?|novelist|journalist|periodista|reporter|presidenta municipal)"
+)
+_OFFICE_BEFORE = re.compile(rf"(?<!\w){_OFFICE}(?: de [\w ]{{2,20}}| of [\w ]{{2,20}}| general)?[,:]?\s+(?:don |dona |sr\.? |sra\.? |mr\.? |ms\.? |mrs\.? |dr\.? |the honorable )?$")
+_OFFICE_AFTER = re.compile(
+    rf"^\s*(?:,|\(|–|-|is|es|was|era|who is|que es|e)\s*(?:(?:the|our|el|la|o|a|our own|nuestr[oa]|noss[oa]|then|former|ex|current|actual|"
+    rf"city|county|state|district|local|who is|quien es|who was|new|newly elected|federal|deputy)\s+)*{_OFFICE}(?!\w)"
+)
+_OWN = re.compile(
+    r"(?:my (?:full )?name is|my name's|i am|i'm|im|this is|call me|me llamo|mi nombre es|mi nombre completo es|(?<!no )(?<!\w)soy|me chamo|"
+    r"meu nome e|(?<!\w)eu sou(?: [ao])?|(?<!\w)sou [ao]|name here is|signed|firma|atte|atentamente|sincerely|saludos|regards|i,|yo,|eu,|aqui|"
+    r"speaking is|habla|les habla|les saluda|they call me|me dicen)[\s,.:—-]*(?:dona |don |sra\.? |sr\.? |mr\.? |mrs\.? |ms\.? )?$"
+)
+_PLACE_BEFORE = re.compile(
+    r"(?:calle|avenida|av\.|escuela|primaria|secundaria|preparatoria|colegio|hospital|parque|plaza|biblioteca|centro|instituto|"
+    r"universidad|fundacion|premio|barrio|colonia|estacion|rua|praca|avenida|escola|igreja|clinica|teatro|estadio|puente|"
+    r"san|santa|santo|sao|st\.?|saint|virgen de|nuestra senora de|sindicato|ies|ceip|liceo|jardin|kinder|club|"
+    r"song by|songs of|novel by|poem by|poema de|poemas de|novela de|cancion de|canciones de|corrido de|by the late|libro de|statue of|estatua de|"
+    r"film (?:about|by|with)|pelicula de|movie with|mural of|mural de|quoted|citing|like the great|words of|palabras de|musica de|"
+    r"escola municipal|urbanizacion|edificio|residencial|villa|vila|bairro|jardim|pasaje|jiron|carrera|diagonal|street|the)\s+(?:de |del |da |do |the |la |el )?$"
+)
+_PLACE_AFTER = re.compile(
+    r"^(?:'s)?\s+(?:street|st\b|avenue|ave\b|road|rd\b|school|elementary|high|middle|academy|park|library|hospital|center|centre|foundation|"
+    r"clinic|church|university|college|hall|bridge|building|house|towers?|blvd|boulevard|drive|lane|way|plaza|primary|community|"
+    r"memorial|day|apartments|prize|award|avenue|recreation|expressway|stadium|scholarship|act\b|law\b|housing|homes|projects)"
+)
+_CUE = re.compile(
+    r"(?:neighbou?r|friend|cousin|uncle|aunt|brother|sister|husband|wife|boss|landlord|manager|teacher|coworker|colleague|"
+    r"partner|boyfriend|girlfriend|ex|foreman|supervisor|nurse|named|called|lady|man|woman|guy|tenant|super|daughter|son|"
+    r"niece|nephew|mother|father|grandmother|grandfather|mom|dad|classmate|caretaker|doctor|driver|"
+    r"vecin[oa]|amig[oa]|prim[oa]|ti[oa]|herman[oa]|espos[oa]|marido|mujer|jef[ea]|dueno|duena|casero|casera|maestr[oa]|"
+    r"companer[oa]|novi[oa]|llamad[oa]|se llama|senor|senora|don|dona|cunad[oa]|hij[oa]|sobrin[oa]|madre|padre|comadre|"
+    r"compadre|suegr[oa]|patron|patrona|encargad[oa]|vizinh[oa]|colega|irma|irmao|filh[oa]|chamad[oa]|seu|tia|tio|with|con|com|"
+    r"asked|told|knew|saw|met|and|y|e|a)[\s,:]+$"
+)
+_STRONG_CUE = re.compile(
+    r"(?:neighbou?r|friend|cousin|landlord|boss|manager|named|called|teacher|coworker|tenant|foreman|vecin[oa]|amig[oa]|prim[oa]|"
+    r"llamad[oa]|se llama|senor|senora|sr\.?|sra\.?|don|dona|mr\.?|mrs\.?|ms\.?|casero|casera|dueno|duena|patron|patrona|jefe|jefa|comadre|"
+    r"compadre|vizinh[oa]|chamad[oa]|companer[oa]|maestr[oa]|brother|sister|uncle|aunt|herman[oa]|ti[oa]|cunad[oa]|colega|husband|wife|espos[oa]|"
+    r"marido|novi[oa]|boyfriend|girlfriend|ex)[\s,:]+$"
+)
+_SURNAME_WORDS = {
+    "park", "hill", "green", "brown", "white", "black", "young", "day", "may", "bell", "rice", "stone",
+    "wood", "woods", "banks", "price", "long", "cook", "king", "fisher", "hunter", "mason", "porter",
+    "ward", "west", "fox", "bush", "cruz", "rosa", "luz", "campos", "flores", "rios", "leal", "blanco",
+    "bravo", "bueno", "duran", "guerra", "paz", "plaza", "reyes", "rey", "torres", "vega", "villa", "toro",
+    "valle", "sierra", "puente", "palacios", "casas", "calle", "salas", "santos", "santo", "mata", "mora",
+    "moreno", "rubio", "serrano", "merino", "cordero", "lobo", "conde", "caballero", "marin", "prieto",
+    "do", "le", "gill", "rivers", "grant", "mercado", "soto", "lima", "costa", "rocha", "pires", "neto",
+    "sow", "chan", "may", "law", "gray", "hall", "barrios", "hart", "gardner", "carter", "read", "reed",
+    "ferrer", "quinn", "love", "cortes", "cano", "nieto", "sosa", "solis", "luna", "leon", "lugo", "prado",
+    "rosas", "ramos", "parra", "pena", "arroyo", "pino", "gil", "sola", "clara", "marques", "pardo", "page",
+}  # fmt: skip
+_FIRST_WORDS = {
+    "will", "may", "grace", "joy", "hope", "rose", "mark", "bill", "rob", "sue", "pat", "jay", "grant",
+    "dawn", "june", "april", "august", "summer", "faith", "max", "chase", "art", "ray", "dale", "drew",
+    "angel", "luz", "paz", "sol", "mercedes", "dolores", "consuelo", "esperanza", "milagros", "socorro",
+    "soledad", "rosario", "pilar", "concepcion", "clara", "flor", "estrella", "rosa", "victoria",
+    "domingo", "salvador", "german", "justo", "reina", "gloria", "alma", "aurora", "bella", "mar", "an",
+    "crystal", "amber", "jade", "violet", "ivy", "iris", "ruby", "pearl", "don", "san", "ali", "lee",
+    "sofia", "juan", "luna", "perla", "julio", "abril", "marina", "dulce", "guadalupe", "asuncion",
+    "jo", "jack", "frank", "amparo", "gene", "norma", "gay", "min", "yan", "jun", "bo", "mei",
+    "king", "prudencio", "hiroshi", "florence", "florencia", "lourdes", "jordan", "chelsea",
+    "wellington", "washington", "lincoln", "jackson", "wilson", "logan", "madison", "austin", "dallas",
+    "virginia", "georgia", "carolina", "cesar",
+}  # fmt: skip
+
+
+@cache
+def _listed(name: str) -> frozenset[str]:
+    return frozenset(level((_LEXICON / f"{name}.txt").read_text(encoding="utf-8")).split())
+
+
+@cache
+def _public() -> frozenset[str]:
+    return frozenset((_LEXICON / "public.txt").read_text(encoding="utf-8").splitlines())
+
+
+def is_first_name(word: str) -> bool:
+    """True when `word`, in any case, is on the list of given names."""
+    return level(word) in _listed("first_names")
+
+
+def full_names(text: str, even: str) -> Iterator[Span]:
+    """Given name and surname of other, private people; neither the teller's own nor officials'."""
+    for start, end in [*_capitalised(text, even), *_lower_case(text, even)]:
+        before, after = even[max(0, start - 60) : start], even[end : end + 60]
+        name = " ".join(even[start:end].split())
+        if any(public in name for public in _public()) or _OWN.search(before):
+            continue
+        if _OFFICE_BEFORE.search(before) or _OFFICE_AFTER.match(after):
+            continue
+        if _PLACE_BEFORE.search(before) and not _STRONG_CUE.search(before):
+            continue
+        if _PLACE_AFTER.match(after):
+            continue
+        yield span(text, start, end, SpanKind.FULL_NAME_THIRD_PARTY)
+
+
+def _capitalised(text: str, even: str) -> Iterator[tuple[int, int]]:
+    """Runs of capitalised words, particles between them, that read as given name and surname."""
+    tokens = list(_TOKEN.finditer(text))
+    i = 0
+    while i < len(tokens):
+        if not text[tokens[i].start()].isupper():
+            i += 1
+            continue
+        run = [tokens[i]]
+        j = i + 1
+        while j < len(tokens) and _joins(text, tokens[j - 1], tokens[j]):
+            word = level(tokens[j][0].rstrip("."))
+            if not (text[tokens[j].start()].isupper() or word in _PARTICLES):
+                break
+            run.append(tokens[j])
+            j += 1
+        while run and not text[run[-1].start()].isupper():
+            run.pop()
+        found = _person(text, even, run)
+        if found:
+            yield found
+        i = max(j, i + 1)
+
+
+def _joins(text: str, left: re.Match[str], right: re.Match[str]) -> bool:
+    between = text[left.end() : right.start()]
+    if left[0].endswith("."):
+        short = level(left[0].rstrip("."))
+        if len(short) > 1 and short not in _HONORIFIC:
+            return False
+    return bool(between) and between.strip(" ") == ""
+
+
+def _person(text: str, even: str, run: list[re.Match[str]]) -> tuple[int, int] | None:
+    """The part of a capitalised run that is a person's full name, if any."""
+    titled = False
+    words = list(run)
+    while words:
+        word = level(words[0][0].rstrip("."))
+        if word in _HONORIFIC:
+            titled = True
+        elif word in _PARTICLES or (word in _NOT_NAMES and not is_first_name(word)):
+            titled = False
+        elif len(words) > 1 and not titled and not is_first_name(word):
+            rest = level(words[1][0])
+            known = _known_surname(word) or _known_surname(rest)
+            if is_first_name(rest) and len(words) > 2 or not known and is_first_name(rest):
+                words = words[1:]
+                continue
+            break
+        else:
+            break
+        words = words[1:]
+    kept: list[re.Match[str]] = []
+    for token in words:
+        word = level(token[0].rstrip("."))
+        if word in _NOT_NAMES and word not in ("san", "santa", "la", "el", "los", "las"):
+            if word in ("school", "elementary", "street", "park", "hospital", "academy", "library"):
+                return None
+            break
+        kept.append(token)
+    while kept and level(kept[-1][0]) in _PARTICLES:
+        kept.pop()
+    capitals = [t for t in kept if text[t.start()].isupper() and len(t[0].rstrip(".")) > 1]
+    if len(capitals) < 2 or len(kept) > 7:
+        return None
+    first, last = level(capitals[0][0]), level(capitals[-1][0].rstrip("."))
+    end = kept[-1].end() - (1 if kept[-1][0].endswith(".") else 0)
+    start = kept[0].start()
+    cued = bool(_STRONG_CUE.search(even[max(0, start - 30) : start])) or titled
+    if all(t[0].isupper() for t in capitals) and not is_first_name(first):
+        return None
+    if is_first_name(first):
+        both_given = is_first_name(last) and not _known_surname(last) and len(capitals) == 2
+        if both_given and not cued:
+            return None
+        if first in _FIRST_WORDS and not (_known_surname(last) or cued):
+            return None
+        return start, end
+    if cued or (_known_surname(last) and _known_surname(first) and _CUE.search(even[:start])):
+        return start, end
+    if _known_surname(last) and last not in _SURNAME_WORDS and not _opens(text, start):
+        return start, end
+    return None
+
+
+def _known_surname(word: str) -> bool:
+    return word in _listed("surnames")
+
+
+def _opens(text: str, start: int) -> bool:
+    """True when the word at `start` begins a sentence, so its capital says little."""
+    before = text[:start].rstrip()
+    return not before or before[-1] in ".!?:\n¡¿\"“"
+
+
+def _lower_case(text: str, even: str) -> Iterator[tuple[int, int]]:
+    """Names typed without capitals: both words listed, and unambiguous or after a cue."""
+    tokens = [t for t in _TOKEN.finditer(text)]
+    for i, token in enumerate(tokens[:-1]):
+        if text[token.start()].isupper() or not is_first_name(token[0]):
+            continue
+        last = i
+        k = i + 1
+        while k < len(tokens) and k < i + 5 and _joins(text, tokens[k - 1], tokens[k]):
+            word = level(tokens[k][0].rstrip("."))
+            if _known_surname(word) and word not in _PARTICLES:
+                last = k
+            elif word not in ("de", "la", "del", "da", "dos", "los") and not is_first_name(word):
+                break
+            k += 1
+        if last == i:
+            continue
+        cued = _STRONG_CUE.search(even[max(0, token.start() - 30) : token.start()])
+        doubtful = level(token[0]) in _FIRST_WORDS or level(tokens[last][0]) in _SURNAME_WORDS
+        if cued or not doubtful:
+            yield token.start(), tokens[last].end()

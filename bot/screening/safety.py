@@ -1,0 +1,177 @@
+"""Danger, distress or neither: rules over folded text and a linear head on its embedding."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bot.core.care import Safety
+from bot.screening.normal import fold
+from bot.screening.patterns import compile_all, rules
+
+_FRESH = compile_all(
+    [
+        "last (?:night|week|sunday|saturday|friday|monday|tuesday|wednesday|thursday)",
+        "yesterday",
+        "this (?:morning|week|weekend|afternoon|evening)",
+        "tonight",
+        "again",
+        "(?:minutes|hours?|days) ago",
+        "(?:came|come|coming|comes|is|are|its|all|creeping|thoughts) back",
+        "lately",
+        "(?:on )?(?:sunday|saturday|friday|monday|tuesday|wednesday|thursday)",
+        "anoche",
+        "ayer",
+        "otra vez",
+        "de nuevo|de novo",
+        "ahorita",
+        "esta (?:noche|semana|manana|tarde)",
+        "hace (?:un rato|rato|una hora|unas horas|<W>dias)",
+        "la semana pasada|semana passada",
+        "(?:el )?(?:lunes|martes|miercoles|jueves|viernes|sabado|domingo)(?: pasado)?",
+        "ontem",
+        "essa semana|esta noite|essa noite",
+        "ultimamente",
+        "(?:ha|han) vuelto",
+    ]
+)
+_FAR = compile_all(
+    [
+        "used to",
+        "when (?:i|we) (?:was|were)",
+        "wen i was",
+        "as a (?:kid|child|teen|teenager|girl|boy|young)",
+        "back then|long ago|years ago|decades? ago|year ago",
+        "(?:in|since|by|of|until|from|hasta|desde|en|em|el) (?:the )?(?:19|20)\\d\\d",
+        "(?:19|20)\\d\\d",
+        "in the (?:seventies|eighties|nineties)",
+        "growing up|childhood|junior year|freshman year|high school|in foster care",
+        "(?:my|me) first (?:husband|wife|boyfriend|marriage|employer)|ex husband",
+        "at (?:age )?(?:1[0-9]|2[0-9]|nineteen|sixteen|seventeen|eighteen|twenty)",
+        "that (?:year|winter|summer|night|spring|time)",
+        "for (?:years|<W>years)|it took (?:me )?",
+        "(?:i|we) (?:left|got out|escaped|ran away|divorced)",
+        "one day i left|until i left|before i left",
+        "cuando (?:yo )?(?:era|tenia|eramos|vivia)",
+        "de (?:nin[oa]|chic[oa]|chavit[oa]|joven)|mi (?:infancia|ninez)",
+        "hace (?:mucho|muchos|tantos|tanto|anos|<W>anos|como <W>anos)(?: anos)?",
+        "anos (?:atras|despues)|en aquel|en esos anos|en esa epoca|aquella noche|de eso hace",
+        "por <W>anos|durante anos|anos con",
+        "primer (?:marido|esposo)|primera esposa|ex marido|primeiro marido",
+        "me (?:fui|separe|sali|escape)|pude salir|sali de ahi",
+        "quando (?:eu )?(?:era|tinha)|na infancia|moleque",
+        "(?:faz|ha) (?:muitos|<W>)anos|anos atras|me separei|sai em|com 1\\d",
+    ]
+)
+_SPEAKS_OF_A_WORK = compile_all(
+    [
+        "film|movie|novel|play|poem|episode|series|character|romeo|opera|podcast|documentary",
+        "pelicula|novela|telenovela|obra|poema|corrido|serie|personaje|cancion|cuento|documental",
+        "filme|peca|personagem|musica|livro de",
+    ]
+)
+_SERVES = compile_all(
+    [
+        "(?:hotline|helpline|help line|hot line|crisis line|prevention|samaritans|lifeline)",
+        "(?:shelter|refuge|hospice|chaplain|charity|first aid|mental health|callers?|naloxone)",
+        "(?:train(?:ed|ing|s)?|volunteers?|workshop|awareness|support group|teach(?:es)?)",
+        "(?:linea de prevencion|prevencion|voluntari[oa]s?|refugio|taller|promotoras?|protocolo)",
+        "(?:platicas|capacita\\w*|acompanamos|atendemos|atendiendo|atiendo|016|urgencias)",
+        "(?:linha|voluntaria|voluntario|prevencao|abrigo|voz amiga|cvv|oficina)",
+    ]
+)
+_MANY = compile_all(
+    [
+        "callers|people|patients|students|teens|veterans|women|those|anyone|residents|youth",
+        "someone (?:who|thinking)|a man|barbers|neighbors|numbers?|rates?|percent|statistics",
+        "tasa|cifras|victimas|mujeres|jovenes|personas|gente|alumnos|adolescentes|quienes",
+        "pessoas|mulheres|jovens|quem|taxa|estudantes",
+    ]
+)
+_NEVER = re.compile(
+    r" (?:dont|do not|didnt|not|never|would never|nobody|no|nunca|jamas|nao|nem|without|aint|"
+    r"im not|isnt|wasnt) (?:(?:going|want|trying|plan|me|se|quiero|voy a|to|even|actually|ever|"
+    r"vou|quero|thinking|planning|about|of|pense en|he pensado en) )*$"
+)
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What the rules saw in one message."""
+
+    danger: bool
+    fresh_harm: bool
+    old_harm: bool
+    hints: int
+    everyday: bool
+    serving: bool
+    work: bool
+    pain: bool
+
+
+def signs(text: str) -> Signs:
+    """Read one message with the rules of every language; its language need not be known."""
+    folded = fold(text)
+    spoken = rules("idioms").sub(" ~ ", folded)
+    spoken = f" {' '.join(spoken.split())} "
+    serving = bool(_SERVES.search(folded))
+    work = bool(_SPEAKS_OF_A_WORK.search(folded))
+    many = bool(_MANY.search(folded))
+    own = _open(rules("own_life"), spoken)
+    others = _open(rules("others"), spoken)
+    far = bool(_FAR.search(folded))
+    fresh = old = False
+    for match in rules("done").finditer(spoken):
+        start = spoken.rfind(" . ", 0, match.start()) + 1
+        end = spoken.find(" . ", match.end())
+        sentence = spoken[start : end if end >= 0 else len(spoken)]
+        after = spoken[match.end() :]
+        recent = _FRESH.search(after) if far else _FRESH.search(sentence)
+        fresh = fresh or bool(recent)
+        old = old or not recent
+    told_of_others = (serving and many) or work
+    return Signs(
+        danger=bool(own or others) and not told_of_others,
+        fresh_harm=fresh and not told_of_others,
+        old_harm=old,
+        hints=len({m[0] for m in rules("hints").finditer(spoken)}),
+        everyday=spoken != folded,
+        serving=serving,
+        work=work,
+        pain=bool(rules("pain").search(spoken)),
+    )
+
+
+def _open(pattern: re.Pattern[str], spoken: str) -> bool:
+    """True when the pattern matches somewhere without a denial just before it."""
+    return any(not _NEVER.search(spoken[: m.start()] + " ") for m in pattern.finditer(spoken))
+
+
+Chances = Callable[[str], Sequence[float]]
+"""Probabilities of crisis, distress and none for a text, summing to 1."""
+
+CRISIS_FLOOR = 0.55
+LEANING = 0.25
+
+
+def judge(text: str, chances: Chances | None) -> Safety:
+    """The message's safety: rules first, then the head; without a head, rules alone."""
+    seen = signs(text)
+    if seen.danger or seen.fresh_harm:
+        return Safety.CRISIS
+    if chances is None:
+        if seen.hints >= 2:
+            return Safety.CRISIS
+        return Safety.DISTRESS if seen.old_harm or seen.pain else Safety.NONE
+    crisis, distress, none = chances(text)
+    floor = CRISIS_FLOOR
+    if seen.hints:
+        floor -= 0.15 * min(seen.hints, 2)
+    if seen.everyday or seen.serving or seen.work:
+        floor += 0.25
+    if crisis >= floor:
+        return Safety.CRISIS
+    if seen.pain or seen.old_harm:
+        distress += 0.3
+    return Safety.DISTRESS if distress > none else Safety.NONE

@@ -1,0 +1,87 @@
+"""Sees danger, and passages that may identify other people; implements ports.Screener."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from bot.core.care import Safety, Screening, Span, SpanKind
+from bot.screening import kin, names, papers, places
+from bot.screening.head import SafetyHead
+from bot.screening.safety import judge
+from bot.usecases.ports import Embedder
+
+_INSIDE_OTHERS = {
+    SpanKind.PHONE: (SpanKind.ID_NUMBER, SpanKind.EMAIL, SpanKind.ADDRESS),
+    SpanKind.HANDLE: (SpanKind.EMAIL,),
+    SpanKind.ID_NUMBER: (SpanKind.ADDRESS, SpanKind.EMAIL),
+    SpanKind.FULL_NAME_THIRD_PARTY: (SpanKind.MINOR_IDENTITY, SpanKind.ADDRESS, SpanKind.EMAIL),
+    SpanKind.ADDRESS: (SpanKind.MINOR_IDENTITY,),
+}
+"""A span of the first kind says nothing new where it overlaps a span of the second."""
+
+
+class EmbeddedScreener:
+    """Screens on this machine, in any language: rules, name lists and a small linear head.
+
+    Without an embedder the rules decide alone. Nothing of a text is kept or logged.
+    """
+
+    def __init__(self, embedder: Embedder | None = None) -> None:
+        """Load the head's weights when there is an embedder for them."""
+        self._head = SafetyHead(embedder) if embedder else None
+
+    async def safety(self, text: str, language: str) -> Safety:
+        """Whether the message signals danger or distress; `language` is not relied on."""
+        return await asyncio.to_thread(self.judge, text)
+
+    async def privacy(self, text: str, language: str) -> tuple[Span, ...]:
+        """Passages to show the teller before release, in order of appearance."""
+        return await asyncio.to_thread(find_spans, text)
+
+    def judge(self, text: str) -> Safety:
+        """The same as `safety`, blocking."""
+        return judge(text, self._head.chances if self._head else None)
+
+    def screen(self, text: str) -> Screening:
+        """Safety and spans of one text, blocking."""
+        return Screening(self.judge(text), find_spans(text))
+
+
+def find_spans(text: str) -> tuple[Span, ...]:
+    """Passages that may identify somebody, verbatim, in order; none of a kind overlap.
+
+    Where two of a kind overlap the longer stays. The first LONGEST characters are read.
+    """
+    text = text[: places.LONGEST]
+    even = places.level(text)
+    named = kin.with_names_marked(text, even)
+    found = [
+        *places.emails(text, even),
+        *places.handles(text, even),
+        *places.phones(text, even),
+        *papers.id_numbers(text, even),
+        *papers.addresses(text, even),
+        *names.full_names(text, even),
+        *kin.health(text, even, named),
+        *kin.immigration(text, even, named),
+        *kin.minors(text, even),
+    ]
+    kept: list[Span] = []
+    for candidate in sorted(found, key=lambda s: (-len(s.text), s.start)):
+        clear = all(not (s.kind is candidate.kind and _overlap(s, candidate)) for s in kept)
+        if candidate.text.strip() and clear:
+            kept.append(candidate)
+    return tuple(sorted(_telling(kept), key=lambda s: (s.start, -len(s.text))))
+
+
+def _telling(spans: list[Span]) -> Iterable[Span]:
+    """`spans` without those that only repeat part of a more telling one."""
+    for one in spans:
+        covering = _INSIDE_OTHERS.get(one.kind, ())
+        if not any(s.kind in covering and _overlap(s, one) for s in spans):
+            yield one
+
+
+def _overlap(left: Span, right: Span) -> bool:
+    return left.start < right.start + len(right.text) and right.start < left.start + len(left.text)
