@@ -107,7 +107,7 @@ class Parts:
     @cached_property
     def screener(self) -> Screener:
         """Care and privacy screening."""
-        from bot.screening.embedded import EmbeddedScreener
+        from bot.screening.screener import EmbeddedScreener
 
         return EmbeddedScreener(self.embedder)
 
