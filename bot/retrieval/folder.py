@@ -23,6 +23,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from struct import Struct
 
 from bot.usecases.ports import RetrievalUnavailable
 
@@ -57,6 +58,12 @@ class Snapshot:
     name: str
     path: Path
     manifest: Manifest
+
+
+_HEADER = Struct("<i4Q")
+"""How header.bin of Chroma 1.5 begins: version, offset, room and use in vectors, bytes of one."""
+_LENGTH = 4
+"""Bytes a vector has in length.bin."""
 
 
 class IndexFolder:
@@ -125,8 +132,9 @@ class IndexFolder:
 
     def seal(self, path: Path, manifest: Manifest) -> Snapshot:
         """Write the manifest with its checksums; Chroma must have closed the folder."""
-        whole = asdict(manifest) | {"files": _checksums(path), "rows": _rows(path)}
         with self._writable():
+            _blank_unused_room(path)
+            whole = asdict(manifest) | {"files": _checksums(path), "rows": _rows(path)}
             _write(path / "manifest.json", json.dumps(whole, indent=1, sort_keys=True))
         return Snapshot(path.name, path, Manifest(**whole))
 
@@ -181,13 +189,25 @@ class IndexFolder:
 
 
 def _checksums(path: Path) -> dict[str, int]:
-    """CRC-32 of Chroma's vector files by path. Folders without the pickle are scratch to Chroma:
-    their vectors are still in the tables, and it rewrites the files whenever it opens them."""
+    """CRC-32 of Chroma's vector files by path."""
     return {
         f"{file.parent.name}/{file.name}": zlib.crc32(file.read_bytes())
-        for mark in sorted(path.glob("*/index_metadata.pickle"))
-        for file in sorted(mark.parent.iterdir())
+        for file in sorted(path.glob("*/*"))
     }
+
+
+def _blank_unused_room(path: Path) -> None:
+    """Zero what Chroma reserved in its vector files and never filled.
+
+    It writes that room as it found it in memory, where drafts may have been.
+    """
+    for header in path.glob("*/header.bin"):
+        _version, _offset, _room, used, size = _HEADER.unpack_from(header.read_bytes())
+        for name, width in (("data_level0.bin", size), ("length.bin", _LENGTH)):
+            with (header.parent / name).open("r+b") as file:
+                whole = file.seek(0, os.SEEK_END)
+                file.seek(used * width)
+                file.write(bytes(max(0, whole - used * width)))
 
 
 def _rows(path: Path) -> str:

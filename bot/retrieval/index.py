@@ -28,6 +28,7 @@ from bot.usecases.ports import Embedder, Passage, RetrievalUnavailable
 
 if TYPE_CHECKING:
     from chromadb.api.client import Client
+    from chromadb.api.collection_configuration import CreateHNSWConfiguration
     from chromadb.api.models.Collection import Collection as ChromaCollection
 
 SPOKEN_AS: Mapping[str, str] = {"pt": "es", "gl": "es", "ca": "es", "it": "es"}
@@ -307,10 +308,7 @@ class ChromaRetriever:
                     collection = client.create_collection(
                         name,
                         embedding_function=None,
-                        # One thread, so that the same passages always make the same graph.
-                        configuration={
-                            "hnsw": {"space": "cosine", "ef_search": 200, "num_threads": 1}
-                        },
+                        configuration={"hnsw": _graph(len(examples))},
                     )
                     vectors = vectors_in(name)
                     for start in range(0, len(examples), _BATCH):
@@ -431,6 +429,22 @@ def _plain_refusals() -> Iterator[None]:
         yield
     except BadNarrative as error:
         raise RetrievalUnavailable(f"An example narrative needs mending: {error}.") from error
+
+
+def _graph(size: int) -> CreateHNSWConfiguration:
+    """How Chroma keeps a collection of `size` passages.
+
+    Its vector files are written once, when the last passage arrives: below the threshold Chroma
+    would write files of unused memory, and so perhaps drafts, each time it is asked something.
+    One thread, so that the same passages always make the same graph.
+    """
+    return {
+        "space": "cosine",
+        "ef_search": 200,
+        "num_threads": 1,
+        "sync_threshold": size,
+        "batch_size": min(size, 100),
+    }
 
 
 def _collection_name(language: str, move: Element) -> str:
