@@ -43,7 +43,10 @@ from bot.usecases.ports import (
 )
 
 PATIENCE = 1.8
-"""Seconds to wait for a reading or an example; then the framework's own question is asked."""
+"""Seconds to wait for a reading; then the framework's own question is asked."""
+
+EXAMPLE_PATIENCE = 10.0
+"""Seconds to wait for an example: who asked for one would rather wait than go without."""
 
 CONFLICT_TRIES = 5
 """Times a turn is taken anew when another process changed the folder meanwhile."""
@@ -164,7 +167,7 @@ class Residents:
                 return await self._screener.privacy(text, language)
             case FindExample(move, near):
                 try:
-                    async with asyncio.timeout(self._patience):
+                    async with asyncio.timeout(EXAMPLE_PATIENCE):
                         found = await self._retriever.search(
                             move, language, near, folder.shown_examples, limit=1
                         )
