@@ -176,7 +176,7 @@ class Talk:
     def void(self) -> None:
         """End any release of the story and say so plainly."""
         if self.story.void_releases(self.now, "edited"):
-            self.say("release.voided")
+            self.say("releasing.voided")
 
 
 Asked = Asking[None] | None
