@@ -75,7 +75,7 @@ def ask_commitment_shown(talk: Talk) -> None:
         for f in ("who", "what", "when", "where")
         if getattr(record, f)
     ]
-    talk.say("closing.record.title", *lines, choices=[buttons("thats_right", "change")])
+    talk.say("closing.record.title", *lines, choices=[buttons("thats_right", "change", "rest")])
 
 
 def hear_commitment_shown(talk: Talk) -> None:
@@ -235,7 +235,8 @@ def hear_versions(talk: Talk) -> None:
     elif talk.choice in ("use_this", "yes") and talk.note("version"):
         stage, _, number = talk.note("version").partition(".")
         part = talk.story.parts[StoryOf(stage)]
-        talk.write(StoryOf(stage), part.tellings[int(number) - 1].text, Origin.UNDONE)
+        # Origin.EDITED, not UNDONE: standing on an earlier version is itself a change to undo.
+        talk.write(StoryOf(stage), part.tellings[int(number) - 1].text, Origin.EDITED)
         talk.say("closing.versions.used")
         talk.go("review", version="")
     elif talk.choice in ("back", "no", "skip", "go_on"):
