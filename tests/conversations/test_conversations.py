@@ -1,0 +1,95 @@
+"""Every dialogue in this folder is played against the real bot, and every turn checked."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.usecases.ports import Reader, Retriever, Screener
+from tests.conversations.manners import broken, left_behind
+from tests.conversations.playing import Stage, opened
+from tests.conversations.script import ACTIONS, CLAIMS, Dialogue, dialogues, hear
+from tests.fakes import ScriptedScreener, SteadyReader, corpus_retriever
+
+ALL = dialogues()
+
+
+@pytest.fixture(scope="session")
+def real_rooms(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[Reader, Screener, Retriever]]:
+    """The embedded reader, screener and example index, loaded once."""
+    from bot.screening.embedded import EmbeddedScreener
+
+    from bot.reading.embedded import EmbeddedReader
+    from bot.reading.embedding import BundledEmbedder
+    from bot.retrieval.index import ChromaRetriever
+    from bot.wiring import CORPUS
+
+    embedder = BundledEmbedder()
+    examples = tmp_path_factory.mktemp("examples")
+    retriever = ChromaRetriever(examples, CORPUS / "narratives", embedder)
+    yield EmbeddedReader.bundled(), EmbeddedScreener(embedder), retriever
+    retriever.close()
+
+
+@pytest.mark.parametrize("dialogue", ALL, ids=lambda d: d.name)
+async def test_the_coach_keeps_its_manners_and_does_what_the_dialogue_says(
+    dialogue: Dialogue, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rooms = SteadyReader(), ScriptedScreener(), corpus_retriever()
+    await play(dialogue, tmp_path, rooms, caplog)
+
+
+@pytest.mark.parametrize("dialogue", [d for d in ALL if d.embedded], ids=lambda d: d.name)
+async def test_so_it_does_with_the_embedded_reader(
+    dialogue: Dialogue,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    real_rooms: tuple[Reader, Screener, Retriever],
+) -> None:
+    await play(dialogue, tmp_path, real_rooms, caplog)
+
+
+async def play(
+    dialogue: Dialogue,
+    home: Path,
+    rooms: tuple[Reader, Screener, Retriever],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Do every step, then fail once with everything that was wrong, and the whole transcript."""
+    caplog.set_level(logging.ERROR)
+    faults: list[str] = []
+    async with opened(home, *rooms, dialogue.language) as stage:
+        checked = 0
+        for number, step in enumerate(dialogue.steps, 1):
+            hear(stage, step)
+            action = next(k for k in step if k in ACTIONS)
+            try:
+                turn = await ACTIONS[action](stage, step[action])
+            except AssertionError as error:
+                faults.append(f"step {number}: {error}")
+                break
+            for claim in (k for k in step if k in CLAIMS):
+                if not CLAIMS[claim](stage, turn, step[claim]):
+                    faults.append(f"step {number} ({step[action]}): not so: {claim}: {step[claim]}")
+            for taken in stage.turns[checked:]:
+                faults += [f"step {number}: {fault}" for fault in broken(stage, taken)]
+            checked = len(stage.turns)
+        told = transcript(stage)
+    faults += left_behind(stage)
+    faults += [f"an error was logged: {r.getMessage()}" for r in caplog.records]
+    assert not faults, "\n".join([dialogue.title, *faults, "", told])
+
+
+def transcript(stage: Stage) -> str:
+    """The dialogue as it went, for whoever reads the failure."""
+    lines = []
+    for entry in stage.api.transcript(stage.person):
+        labels = " ".join(f"[{label}]" for row in entry.buttons for label in row)
+        shown = entry.text or (f"(file {entry.document})" if entry.document else "(no words)")
+        lines.append(f"{'C' if entry.who == 'bot' else 'R'}: {shown} {labels}".rstrip())
+    return "\n".join(lines)
