@@ -1,0 +1,290 @@
+"""Every sentence the bot says, in every language: there, single-questioned, short and plain."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from itertools import combinations
+
+import pytest
+
+from bot.core.turn import Line
+from bot.words.catalogue import FIELD, MESSAGES, Catalogue, plain
+
+CATALOGUE = Catalogue()
+LANGUAGES = CATALOGUE.languages
+HELPED = Catalogue(constants={code: {"care_lines": "Call 988"} for code in LANGUAGES})
+
+COUNTED_APART = ("questions.", "coaching.reflect.", "telling.listening.", "phrases.")
+"""Lists whose length is each language's own; the list itself must be in every language."""
+
+LONG = {"arriving.my_words", "arriving.welcome", "rights.help", "rights.privacy"}
+"""What must be told whole, once, in one message."""
+
+TWO_QUESTIONS = {
+    ("en", "closing.commitment.what"),
+    ("en", "finishing.interpret.conflict"),
+    ("en", "questions.missing.self.challenge.2"),
+    ("en", "questions.missing.self.choice.1"),
+    ("en", "questions.missing.us.choice.1"),
+    ("en", "questions.missing.us.who.2"),
+    ("en", "questions.mode.abstract_belief.2"),
+    ("en", "questions.mode.conflict_dodged.1"),
+    ("en", "questions.mode.no_choice.1"),
+    ("en", "questions.mode.outcome_missing.2"),
+}
+"""English wordings of one question in two sentences; nothing may join them."""
+
+PRAISE = re.compile(
+    r"\b(amazing|awesome|powerful|great (?:job|story|work)|good job|well done|wonderful|brilliant"
+    r"|incre[ií]ble|genial|poderos[oa]|maravillos[oa]|excelente|bravo|felicidades|felicitaciones"
+    r"|qué bonit[oa]|buen trabajo)\b",
+    re.IGNORECASE,
+)
+
+BLAME = re.compile(r"why (?:did|didn't|do|don't) you|¿[^?]*\bpor qué\b", re.IGNORECASE)
+
+APART = (
+    "skip", "rest", "help", "forget", "withdraw", "undo", "read_back", "example", "thats_it",
+    "dont_know", "confused",
+)  # fmt: skip
+"""What may be meant at any time: a phrase that meant two of these would do the wrong thing."""
+
+
+def texts(language: str) -> dict[str, str]:
+    """Every message but the phrases people type, with its braces still open."""
+    filled: dict[str, str] = {}
+    for key in CATALOGUE.keys(language):
+        if not key.startswith("phrases."):
+            words = _Open()
+            filled[key] = CATALOGUE.text(Line(key, words), language)
+    return filled
+
+
+class _Open(dict[str, str]):
+    """Puts each `{name}` back as it was."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __missing__(self, name: str) -> str:
+        return f"{{{name}}}"
+
+
+TEXTS = {language: texts(language) for language in LANGUAGES}
+EVERY = [(language, key) for language in LANGUAGES for key in sorted(TEXTS[language])]
+
+
+def filled(language: str, key: str) -> Line:
+    """A message with a word in every blank but the help lines, which are everyone's."""
+    blanks = set(FIELD.findall(TEXTS[language][key])) - {"care_lines"}
+    return Line(key, {name: "word" for name in blanks})
+
+
+def phrases(language: str, choice: str) -> set[str]:
+    """What people type to mean a choice, as the catalogue compares it."""
+    stem = f"phrases.{choice}"
+    count = CATALOGUE.variants(stem, language)
+    return {plain(CATALOGUE.text(Line(f"{stem}.{n}"), language)) for n in range(1, count + 1)}
+
+
+def lists(language: str) -> set[str]:
+    """Keys, with the numbers taken off lists that differ in length."""
+    return {
+        key.rpartition(".")[0] if key.startswith(COUNTED_APART) else key
+        for key in CATALOGUE.keys(language)
+    }
+
+
+# -- the same in every language -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_message_exists_in_every_language(language: str) -> None:
+    assert lists(language) ^ lists(LANGUAGES[0]) == set()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_language_has_fewer_questions_reflections_or_phrases(language: str) -> None:
+    stems = {k.rpartition(".")[0] for k in CATALOGUE.keys("en") if k.startswith(COUNTED_APART)}
+    fewer = {
+        stem
+        for stem in stems
+        if not stem.startswith("phrases.speak:")
+        and CATALOGUE.variants(stem, language) < CATALOGUE.variants(stem, "en")
+    }
+    assert fewer == set()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_message_has_the_same_blanks_in_every_language(language: str) -> None:
+    for key in sorted(TEXTS[language].keys() & TEXTS["en"].keys()):
+        blanks = sorted(FIELD.findall(TEXTS[language][key]))
+        assert blanks == sorted(FIELD.findall(TEXTS["en"][key])), key
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_calls_itself_by_its_own_name(language: str) -> None:
+    for key in ("start", "names"):
+        for code in LANGUAGES:
+            assert CATALOGUE.has(f"languages.{key}.{code}", language)
+            line = Line(f"languages.{key}.{code}")
+            assert CATALOGUE.text(line, language) == CATALOGUE.text(line, code)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_the_same_files(language: str) -> None:
+    files = {p.name for p in (MESSAGES / language).glob("*.yaml")}
+    assert files == {p.name for p in (MESSAGES / "en").glob("*.yaml")}
+
+
+# -- each message -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("language", "key"), EVERY)
+def test_each_message_renders_with_no_brace_left(language: str, key: str) -> None:
+    line = filled(language, key)
+    for shown in (HELPED.text(line, language), HELPED.markup(line, language)):
+        assert shown.strip()
+        assert not set(shown) & set("{}")
+
+
+@pytest.mark.parametrize(("language", "key"), EVERY)
+def test_only_italics_and_bold_are_marked_and_always_closed(language: str, key: str) -> None:
+    shown = HELPED.markup(filled(language, key), language)
+    assert set(re.findall(r"<[^>]*>", shown)) <= {"<b>", "</b>", "<i>", "</i>"}
+    for tag in "bi":
+        assert shown.count(f"<{tag}>") == shown.count(f"</{tag}>")
+
+
+@pytest.mark.parametrize(("language", "key"), EVERY)
+def test_a_message_asks_at_most_one_thing(language: str, key: str) -> None:
+    most = 2 if (language, key) in TWO_QUESTIONS else 1
+    assert TEXTS[language][key].count("?") <= most
+
+
+def test_two_questions_are_allowed_only_where_they_still_stand() -> None:
+    assert {(lang, key) for lang, key in EVERY if TEXTS[lang][key].count("?") > 1} == TWO_QUESTIONS
+
+
+@pytest.mark.parametrize(("language", "key"), EVERY)
+def test_a_message_is_at_most_sixty_words(language: str, key: str) -> None:
+    most = 90 if key in LONG else 60
+    assert len(TEXTS[language][key].split()) <= most
+
+
+@pytest.mark.parametrize(("language", "key"), EVERY)
+def test_nobody_is_praised_vaguely(language: str, key: str) -> None:
+    assert not PRAISE.search(TEXTS[language][key])
+
+
+@pytest.mark.parametrize(("language", "key"), EVERY)
+def test_no_message_asks_anyone_to_account_for_themselves(language: str, key: str) -> None:
+    assert not BLAME.search(TEXTS[language][key])
+
+
+# -- questions ----------------------------------------------------------------------------------
+
+QUESTIONS = [(lang, key) for lang, key in EVERY if key.startswith("questions.")]
+
+
+@pytest.mark.parametrize(("language", "key"), QUESTIONS)
+def test_a_question_is_one_short_question(language: str, key: str) -> None:
+    text = TEXTS[language][key]
+    assert text.count("?") == 1 or (language, key) in TWO_QUESTIONS
+    assert len(text.split()) < 25
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_gap_has_the_same_question_twice(language: str) -> None:
+    asked = defaultdict(list)
+    for lang, key in QUESTIONS:
+        if lang == language:
+            asked[key.rpartition(".")[0]].append(TEXTS[lang][key])
+    for family, wordings in asked.items():
+        assert len(set(wordings)) == len(wordings), family
+
+
+# -- buttons ------------------------------------------------------------------------------------
+
+LABELS = [
+    (lang, key)
+    for lang, key in EVERY
+    if key.startswith(("choices.", "parts.", "names.", "answers.", "versions.", "languages."))
+]
+
+
+@pytest.mark.parametrize(("language", "key"), LABELS)
+def test_a_button_is_under_thirty_four_characters(language: str, key: str) -> None:
+    assert len(TEXTS[language][key].replace("{number}", "12")) < 34
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_the_bot_says_to_type_is_understood(language: str) -> None:
+    named = {
+        "en": ("that's it", "skip", "rest", "undo", "example", "read it back"),
+        "es": ("eso es todo", "saltar", "descansar", "deshacer", "ejemplo", "léemela"),
+    }[language]
+    choices = ("thats_it", "skip", "rest", "undo", "example", "read_back")
+    for words, choice in zip(named, choices, strict=True):
+        assert plain(words) in phrases(language, choice)
+    assert all(f"“{words}”" in TEXTS[language]["rights.help"] for words in named[1:])
+
+
+# -- what people type ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("one", "other"), list(combinations(APART, 2)))
+def test_no_phrase_means_two_things_that_are_always_open(one: str, other: str) -> None:
+    mine = set().union(*(phrases(code, one) for code in LANGUAGES))
+    theirs = set().union(*(phrases(code, other) for code in LANGUAGES))
+    assert mine & theirs == set()
+
+
+@pytest.mark.parametrize("choice", APART)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_always_open_is_never_taken_for_yes_or_no(language: str, choice: str) -> None:
+    answers = set().union(*(phrases(code, c) for code in LANGUAGES for c in ("yes", "no")))
+    assert phrases(language, choice) & answers <= {"listo"}  # "done" and "all right" alike
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_phrase_is_empty_or_longer_than_is_understood(language: str) -> None:
+    for key in CATALOGUE.keys(language):
+        if key.startswith("phrases."):
+            said = plain(CATALOGUE.text(Line(key), language))
+            assert 0 < len(said) <= 60, key
+
+
+# -- Spanish ------------------------------------------------------------------------------------
+
+SPANISH = sorted(key for key in TEXTS["es"] if key != "languages.start.en")
+
+
+@pytest.mark.parametrize("key", SPANISH)
+def test_spanish_speaks_as_tu_to_anyone(key: str) -> None:
+    assert not re.search(
+        r"\b(usted(es)?|vosotr[oa]s|vuestr[oa]s?|vos|os|bienvenid[oa]s?"
+        r"|(?:estás|eres|quedas) (?:segur|list|cansad|sol|tranquil|preparad)[oa])\b",
+        TEXTS["es"][key],
+        re.IGNORECASE,
+    )
+
+
+@pytest.mark.parametrize("key", SPANISH)
+def test_spanish_questions_open_as_they_close(key: str) -> None:
+    assert TEXTS["es"][key].count("¿") == TEXTS["es"][key].count("?")
+
+
+@pytest.mark.parametrize("key", SPANISH)
+def test_spanish_says_decision_and_never_names_the_story_of_one_self(key: str) -> None:
+    assert not re.search(
+        r"elecci[oó]n|(?:de|del) (?:uno mismo|una misma|yo)\b", TEXTS["es"][key], re.IGNORECASE
+    )
+
+
+@pytest.mark.parametrize(("language", "key"), EVERY)
+def test_quotation_marks_are_curly_and_in_pairs(language: str, key: str) -> None:
+    text = TEXTS[language][key]
+    assert '"' not in text
+    assert text.count("“") == text.count("”")
