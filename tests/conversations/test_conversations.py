@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from bot.settings import Settings
 from bot.usecases.ports import Reader, Retriever, Screener
+from bot.wiring import Parts
 from tests.conversations.manners import broken, left_behind
 from tests.conversations.playing import Stage, opened
 from tests.conversations.script import ACTIONS, CLAIMS, Dialogue, dialogues, hear
@@ -20,20 +21,10 @@ ALL = dialogues()
 @pytest.fixture(scope="session")
 def real_rooms(
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[tuple[Reader, Screener, Retriever]]:
+) -> tuple[Reader, Screener, Retriever]:
     """The embedded reader, screener and example index, loaded once."""
-    from bot.screening.embedded import EmbeddedScreener
-
-    from bot.reading.embedded import EmbeddedReader
-    from bot.reading.embedding import BundledEmbedder
-    from bot.retrieval.index import ChromaRetriever
-    from bot.wiring import CORPUS
-
-    embedder = BundledEmbedder()
-    examples = tmp_path_factory.mktemp("examples")
-    retriever = ChromaRetriever(examples, CORPUS / "narratives", embedder)
-    yield EmbeddedReader.bundled(), EmbeddedScreener(embedder), retriever
-    retriever.close()
+    parts = Parts(Settings(_env_file=None, coach_home=tmp_path_factory.mktemp("home")))  # type: ignore[call-arg]
+    return parts.reader, parts.screener, parts.retriever
 
 
 @pytest.mark.parametrize("dialogue", ALL, ids=lambda d: d.name)
