@@ -5,7 +5,9 @@ Nothing heavy is imported here, so that `coach --help` answers at once.
 
 from __future__ import annotations
 
+import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -145,29 +147,49 @@ def _home() -> Path:
 
 
 def main() -> None:
-    """Run the command line; expected refusals end in one sentence and exit code 1."""
-    # 2 wrong usage is Typer's own; people's mistakes never show a traceback.
+    """Run the command line. Exit codes: 0 done, 1 refused or failed, 2 wrong usage."""
     try:
         app(prog_name="coach")
     except KeyboardInterrupt:
         raise SystemExit(1) from None
+    except BrokenPipeError:
+        # Whoever read our output has left; the interpreter must not try to write there again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
     except Exception as error:
-        sentence = _plain(error)
-        if sentence is None:
-            raise
-        print(sentence, file=sys.stderr)
+        print(sentence(error), file=sys.stderr)
         raise SystemExit(1) from None
 
 
-def _plain(error: Exception) -> str | None:
-    """The sentence of an expected refusal; None for a mistake of ours."""
+def sentence(error: Exception) -> str:
+    """One plain sentence for the person at the command line; never words from a story."""
     from bot.settings import BadSetting
-    from bot.usecases.ports import RetrievalUnavailable, StoreUnavailable
+    from bot.usecases.ports import Conflict, RetrievalUnavailable, StoreUnavailable
     from bot.wiring import HomeBusy
 
     if isinstance(error, BadSetting | StoreUnavailable | RetrievalUnavailable | HomeBusy):
         return str(error)
-    return None
+    if isinstance(error, Conflict):
+        return "Another program changed the same data at the same moment. Nothing was lost; repeat."
+    if isinstance(error, OSError) and error.filename is not None:
+        return (
+            f"{error.filename} cannot be used ({error.strerror}). "
+            "Nothing was lost; check the disk and the file's permissions, then repeat."
+        )
+    return _unexpected(error)
+
+
+def _unexpected(error: Exception) -> str:
+    """A mistake of ours: its kind and place, without its words."""
+    places = [
+        f"{Path(frame.filename).name}:{frame.lineno}"
+        for frame in traceback.extract_tb(error.__traceback__)
+    ]
+    return (
+        f"Something went wrong inside the program: {type(error).__name__} "
+        f"at {' < '.join(places[:-4:-1])}. What was kept before is safe. "
+        "Run `coach doctor`; if it finds nothing, please report this line."
+    )
 
 
 if __name__ == "__main__":

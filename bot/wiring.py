@@ -5,18 +5,29 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import logging
 import os
+import threading
 import uuid
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bot.core.care import Safety, Span
 from bot.core.narrative import Element, Reading, StoryOf
 from bot.settings import Settings
-from bot.usecases.ports import Passage, Reader, Retriever, Screener, StoreUnavailable
+from bot.usecases.ports import (
+    Passage,
+    Reader,
+    ReaderUnavailable,
+    RetrievalUnavailable,
+    Retriever,
+    Screener,
+    StoreUnavailable,
+)
 from bot.words.catalogue import Catalogue
 
 if TYPE_CHECKING:
@@ -26,6 +37,10 @@ if TYPE_CHECKING:
     from bot.telegram.app import TelegramCoach
     from bot.usecases.ports import Store
 
+log = logging.getLogger(__name__)
+
+WARM_AFTER = 1.0
+"""Seconds after which loading begins although nothing was said."""
 CORPUS = Path(__file__).resolve().parents[1] / "corpus"
 
 
@@ -139,32 +154,91 @@ def care_lines(settings: Settings, words: Catalogue, language: str) -> str:
     return "\n".join(lines)
 
 
+class DaemonThreads(ThreadPoolExecutor):
+    """A thread for each piece of blocking work, and leaving waits for none of them.
+
+    A model still loading, or an index still being built, is nobody's loss when the program ends.
+    """
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Begin at once."""
+        future: Future[Any] = Future()
+
+        def work() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except BaseException as error:
+                future.set_exception(error)
+
+        threading.Thread(target=work, name="background", daemon=True).start()
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Nothing to wait for."""
+
+
 class Lazily:
-    """Reader, screener and retriever, loaded in a thread at first use: hello is instant."""
+    """Reader, screener and retriever, each loaded in a thread at first use: hello is instant.
+
+    A reader or an index that cannot be loaded is unavailable, and the coach goes on without it.
+    Screening never is: if the embeddings fail, its rules decide alone; if even they cannot be
+    loaded the turn fails, because no message may pass unscreened.
+    """
 
     def __init__(self, parts: Parts) -> None:
         """Nothing is loaded yet."""
         self._parts = parts
-        self._lock = asyncio.Lock()
+        self._loading: dict[str, asyncio.Task[Any]] = {}
 
-    async def _part(self, name: str) -> object:
-        async with self._lock:
+    async def _part(self, name: str) -> Any:
+        """One of `Parts`, loaded once; raises whatever its loading raised."""
+        if name in ("screener", "retriever"):
+            # They share the embedder, which must not be loaded twice at the same time.
+            await self._part("embedder")
+        if name not in self._loading:
+            loading = asyncio.create_task(self._load(name), name=f"loading {name}")
+            self._loading[name] = loading
+        return await asyncio.shield(self._loading[name])
+
+    async def _load(self, name: str) -> Any:
+        try:
             return await asyncio.to_thread(getattr, self._parts, name)
+        except Exception as error:
+            log.error("%s cannot be loaded: %s", name, type(error).__name__)
+            raise
 
     async def read(self, stage: StoryOf, text: str, language: str) -> Reading:
         """See ports.Reader."""
-        reader = await self._part("reader")
-        return await reader.read(stage, text, language)  # type: ignore[attr-defined, no-any-return]
+        try:
+            reader: Reader = await self._part("reader")
+            return await reader.read(stage, text, language)
+        except ReaderUnavailable:
+            raise
+        except Exception as error:
+            log.error("reading failed: %s", type(error).__name__)
+            raise ReaderUnavailable(type(error).__name__) from None
 
     async def safety(self, text: str, language: str) -> Safety:
         """See ports.Screener."""
-        screener = await self._part("screener")
-        return await screener.safety(text, language)  # type: ignore[attr-defined, no-any-return]
+        try:
+            screener: Screener = await self._part("screener")
+            return await screener.safety(text, language)
+        except Exception as error:
+            log.error("screening by rules alone: %s", type(error).__name__)
+            rules: Screener = await self._part("rules_alone")
+            return await rules.safety(text, language)
 
     async def privacy(self, text: str, language: str) -> tuple[Span, ...]:
         """See ports.Screener."""
-        screener = await self._part("screener")
-        return await screener.privacy(text, language)  # type: ignore[attr-defined, no-any-return]
+        try:
+            screener: Screener = await self._part("screener")
+            return await screener.privacy(text, language)
+        except Exception as error:
+            log.error("screening by rules alone: %s", type(error).__name__)
+            rules: Screener = await self._part("rules_alone")
+            return await rules.privacy(text, language)
 
     async def search(
         self,
@@ -175,15 +249,26 @@ class Lazily:
         limit: int = 3,
     ) -> list[Passage]:
         """See ports.Retriever."""
-        retriever = await self._part("retriever")
-        return await retriever.search(  # type: ignore[attr-defined, no-any-return]
-            move, language, near, exclude, limit
-        )
+        try:
+            retriever: Retriever = await self._part("retriever")
+            return await retriever.search(move, language, near, exclude, limit)
+        except RetrievalUnavailable as error:
+            log.warning("no example: %s", error)
+            raise
+        except Exception as error:
+            log.error("no example: %s", type(error).__name__)
+            raise RetrievalUnavailable(type(error).__name__) from None
 
-    async def warm(self) -> None:
-        """Load everything in the background, one after another."""
+    async def warm(self, answered: Callable[[], Awaitable[None]]) -> None:
+        """Load everything, one after another, once the first message is out.
+
+        Somebody who comes back may be told nothing at first; then a second is waited for.
+        """
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(answered(), WARM_AFTER)
         for name in ("screener", "reader", "retriever"):
-            await self._part(name)
+            with contextlib.suppress(Exception):  # Logged where it was loaded.
+                await self._part(name)
 
 
 @contextlib.asynccontextmanager
@@ -202,16 +287,21 @@ async def telegram_coach(
     token: str,
     request: BaseRequest | None = None,
     updates_request: BaseRequest | None = None,
+    around: Callable[[Store], Store] | None = None,
 ) -> AsyncIterator[TelegramCoach]:
-    """The whole bot, not yet started; rooms it needs later load in the background."""
+    """The whole bot, not yet started; stopped at the end if it still runs.
+
+    `around` may put something between the bot and its store. Rooms that are needed later load
+    in the background.
+    """
     from bot.telegram.app import TelegramCoach
     from bot.usecases.residents import Residents
 
+    asyncio.get_running_loop().set_default_executor(DaemonThreads())
     lazily = Lazily(parts)
-    async with opened(parts) as store:
-        residents = Residents(
-            store, lazily, lazily, lazily, parts.words, parts.clock, new_id
-        )  # fmt: skip
+    async with opened(parts) as opened_store:
+        store = around(opened_store) if around else opened_store
+        residents = Residents(store, lazily, lazily, lazily, parts.words, parts.clock, new_id)
         coach = TelegramCoach(
             store,
             residents,
@@ -222,9 +312,10 @@ async def telegram_coach(
             request,
             updates_request,
         )
-        warming = asyncio.create_task(lazily.warm(), name="warming")
+        warming = asyncio.create_task(lazily.warm(coach.answered), name="warming")
         try:
             yield coach
         finally:
             warming.cancel()
             await asyncio.gather(warming, return_exceptions=True)
+            await coach.stop()

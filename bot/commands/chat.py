@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TextIO
 
+from bot.commands.logs import log_to
 from bot.settings import load_settings
 from bot.wiring import Parts, owned
 
@@ -14,27 +14,37 @@ TOKEN = "1:terminal"
 
 
 def run(name: str, group: str | None, stdin: TextIO, stdout: TextIO, stderr: TextIO) -> int:
-    """Talk until the input ends; 0, or 1 with one sentence when the bot cannot go on."""
+    """Talk until the input ends; 0, or 1 with one sentence when the bot cannot go on.
+
+    2 for a name without letters or digits. Raises HomeBusy, StoreUnavailable and OSError.
+    """
+    for option, value in (("--as", name), ("--in", group)):
+        if value is not None and not any(c.isalnum() for c in value):
+            print(f"{option} needs a name with at least one letter or digit.", file=stderr)
+            return 2
     settings = load_settings()
-    logging.basicConfig(
-        filename=str(settings.coach_home / "coach.log") if settings.coach_home.is_dir() else None,
-        level=logging.WARNING,
-    )
     with owned(settings.coach_home):
+        log_to(settings.coach_home / "coach.log")
         return asyncio.run(_talk(Parts(settings), name, group, stdin, stdout, stderr))
 
 
 async def _talk(
     parts: Parts, name: str, group: str | None, stdin: TextIO, stdout: TextIO, stderr: TextIO
 ) -> int:
+    from bot.commands.terminal import StoreAndTerminal
     from bot.console.botapi import BotApi
     from bot.console.chat import converse
     from bot.console.request import InProcessRequest
     from bot.wiring import telegram_coach
 
-    api = BotApi(parts.settings.coach_home / "console.json", token=TOKEN)
+    home = parts.settings.coach_home
+    api = BotApi(home / "console.json", token=TOKEN)
     async with telegram_coach(
-        parts, TOKEN, request=InProcessRequest(api), updates_request=InProcessRequest(api)
+        parts,
+        TOKEN,
+        request=InProcessRequest(api),
+        updates_request=InProcessRequest(api),
+        around=lambda store: StoreAndTerminal(store, home, api.ledger.leave, parts.clock),
     ) as coach:
         return await converse(
             api, coach, name, group, stdin, stdout,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Sequence
 from typing import TextIO
 
+from bot.commands.terminal import erase_files
 from bot.settings import load_settings
 from bot.usecases.ports import Receipt
 from bot.usecases.staff import Staff
@@ -53,13 +53,11 @@ async def _forget(
 
 
 def forget_terminal(parts: Parts, chat_id: int) -> int:
-    """Remove what `coach chat` keeps about a person; the number of files removed."""
+    """Remove what `coach chat` keeps about a person; the number of files. Raises OSError."""
     from bot.console.ledger import Ledger
 
     home = parts.settings.coach_home
-    received = home / "received" / str(chat_id)
-    count = sum(1 for p in received.glob("*") if p.is_file()) if received.is_dir() else 0
-    shutil.rmtree(received, ignore_errors=True)
+    count = erase_files(home, chat_id)
     if (home / "console.json").exists():
         Ledger.open(home / "console.json").leave(chat_id)
     return count

@@ -7,6 +7,7 @@ import logging
 import signal
 from typing import TextIO
 
+from bot.commands.logs import log_to
 from bot.settings import Settings, load_settings
 from bot.wiring import Parts, owned, telegram_coach
 
@@ -21,10 +22,7 @@ def run(stderr: TextIO) -> int:
             file=stderr,
         )
         return 1
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    for noisy in ("httpx", "httpcore", "telegram.ext", "telegram", "chromadb", "alembic"):
-        # Their lines at INFO carry addresses with the token in them.
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    log_to(stderr, logging.INFO)
     with owned(settings.coach_home):
         return asyncio.run(_serve(settings, settings.telegram_bot_token.get_secret_value(), stderr))
 
@@ -54,5 +52,4 @@ async def _serve(settings: Settings, token: str, stderr: TextIO) -> int:
             return 1
         print("The coach is listening. Ctrl-C stops it.", file=stderr)
         await stopped.wait()
-        await coach.stop()
     return 0

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from telegram import BotCommand
 from telegram.error import BadRequest, TelegramError
 from telegram.ext import Application, ApplicationBuilder
 from telegram.request import BaseRequest
 
-from bot.core.turn import Line
+from bot.core.turn import Line, Say
 from bot.telegram.ingress import DurableQueue
 from bot.telegram.lanes import Lanes
+from bot.telegram.polling import PatientBot
 from bot.telegram.render import Renderer
 from bot.telegram.sender import Sender
 from bot.telegram.updates import Incoming
-from bot.usecases.ports import Clock, Store
+from bot.usecases.outgoing import body_of
+from bot.usecases.ports import Clock, OutboxItem, Store, StoreUnavailable
 from bot.usecases.residents import Residents
 
 log = logging.getLogger(__name__)
@@ -26,8 +29,15 @@ log = logging.getLogger(__name__)
 ALLOWED = ["message", "edited_message", "callback_query", "my_chat_member"]
 COMMANDS = ("start", "mystories", "consent", "withdraw", "mydata", "forget", "language",
             "privacy", "undo", "cancel", "help")  # fmt: skip
+TELEGRAM = "https://api.telegram.org"
 TYPING_AFTER = 1.0
 """Seconds of reading after which the person is shown that something is happening."""
+TYPING_EVERY = 4.0
+"""Telegram shows it for five seconds."""
+FETCHING_ENDS = 3.0
+"""Seconds that stopping waits for the last fetch to be confirmed."""
+PARTING_SECONDS = 1.0
+"""Seconds that stopping waits for answers to buttons."""
 
 
 class Words(Renderer, Protocol):
@@ -54,103 +64,79 @@ class TelegramCoach:
         updates_request: BaseRequest | None = None,
     ) -> None:
         """`request` and `updates_request` replace HTTP, as in the terminal and in tests."""
-        self._store, self._residents, self._words = store, residents, words
-        self._clock = clock
-        self._lanes = Lanes(
-            store, self._handle, words.is_phrase, self._tell("general.cannot_write"),
-            self._tell("general.set_aside"),
-        )  # fmt: skip
+        bot = PatientBot(
+            token,
+            base_url=f"{base_url or TELEGRAM}/bot",
+            base_file_url=f"{base_url or TELEGRAM}/file/bot",
+            request=request,
+            get_updates_request=updates_request,
+        )
+        self._sender = Sender(bot, store, words, lambda: _scrub(store, clock))
+        self._turns = Turns(bot, store, residents, words, self._sender.wake)
+        self._lanes = Lanes(store, self._turns)
         self._queue = DurableQueue(store, clock, self._lanes.wake)
-        builder = ApplicationBuilder().token(token).update_queue(self._queue)
-        if base_url:
-            builder = builder.base_url(f"{base_url}/bot").base_file_url(f"{base_url}/file/bot")
-        if request and updates_request:
-            builder = builder.request(request).get_updates_request(updates_request)
-        self._app: Application = builder.build()  # type: ignore[type-arg]
-        self._sender = Sender(self._app.bot, store, words, self._scrub)
-        self._answers: set[asyncio.Task[None]] = set()
+        builder = ApplicationBuilder().bot(bot).update_queue(self._queue)
+        self._app: Application[Any, Any, Any, Any, Any, Any] = builder.build()
+        self._words = words
+        self._introducing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin with what was left on disk, then fetch. Raises TelegramError for a bad token."""
+        """Begin with what was left on disk, then fetch.
+
+        Raises TelegramError when Telegram refuses, StoreUnavailable when the disk does.
+        """
         await self._app.initialize()
         self._sender.start()
         await self._lanes.resume()
         assert self._app.updater is not None
         await self._app.updater.start_polling(
-            poll_interval=0.0, timeout=10, allowed_updates=ALLOWED, drop_pending_updates=False
+            poll_interval=0.0,
+            timeout=10,
+            allowed_updates=ALLOWED,
+            drop_pending_updates=False,
+            error_callback=_fetching_failed,
         )
-        await self._introduce()
+        self._introducing = asyncio.create_task(self._introduce(), name="introducing")
 
     async def idle(self) -> None:
-        """Return once every update kept is handled and every message is sent."""
-        await self._lanes.idle()
-        await self._sender.idle()
+        """Return once every update kept is handled and every message is sent.
+
+        What waits for a disk that cannot be written is not waited for; see `failure`.
+        """
+        while not (self._lanes.is_idle and self._sender.is_idle):
+            await self._lanes.idle()
+            await self._sender.idle()
+
+    async def answered(self) -> None:
+        """Return once the first message of this run has been sent."""
+        await self._sender.answered.wait()
 
     async def stop(self) -> None:
-        """Stop fetching, end running turns; the rest waits on disk."""
-        assert self._app.updater is not None
-        if self._app.updater.running:
-            await self._app.updater.stop()
+        """Stop fetching, end running turns and sends; the rest waits on disk.
+
+        Takes at most ten seconds. May be called at any time, also when starting failed.
+        """
+        updater = self._app.updater
+        if updater is not None and updater.running:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(updater.stop(), FETCHING_ENDS)
+        if self._introducing is not None:
+            self._introducing.cancel()
+            await asyncio.gather(self._introducing, return_exceptions=True)
         await self._lanes.stop()
-        await asyncio.gather(*self._answers, return_exceptions=True)
         await self._sender.stop()
+        await self._turns.stop()
         await self._app.shutdown()
 
     def failure(self) -> str | None:
         """One plain sentence while the bot cannot go on, otherwise None."""
-        return self._queue.trouble or self._lanes.trouble
-
-    # -- one turn -------------------------------------------------------------------------------
-
-    async def _handle(self, turn: Incoming, update_ids: list[int]) -> None:
-        """Answer the button at once, then let the use case take the turn."""
-        if turn.query_id is not None:
-            task = asyncio.create_task(self._answer(turn.query_id))
-            self._answers.add(task)
-            task.add_done_callback(self._answers.discard)
-        typing = asyncio.create_task(self._show_typing(turn.sender.chat_id))
-        try:
-            await self._residents.hear(turn.sender, turn.heard, update_ids)
-        finally:
-            typing.cancel()
-        self._sender.wake()
-
-    async def _answer(self, query_id: str) -> None:
-        try:
-            await self._app.bot.answer_callback_query(query_id)
-        except BadRequest:
-            # Too old after a restart: the button has stopped spinning by itself.
-            log.info("a button could no longer be answered")
-        except TelegramError as error:
-            log.warning("a button was not answered: %s", type(error).__name__)
-
-    async def _show_typing(self, chat: int) -> None:
-        await asyncio.sleep(TYPING_AFTER)
-        try:
-            while True:
-                await self._app.bot.send_chat_action(chat, "typing")
-                await asyncio.sleep(4)
-        except TelegramError as error:
-            log.info("typing not shown: %s", type(error).__name__)
-
-    async def _scrub(self) -> None:
-        await self._store.scrub(self._clock.now())
-
-    def _tell(self, key: str):  # type: ignore[no-untyped-def]
-        async def tell(chat: int) -> None:
-            """Past the outbox, because the database is what is in trouble."""
-            for language in self._words.languages[:1]:
-                try:
-                    await self._app.bot.send_message(chat, self._words.text(Line(key), language))
-                except TelegramError as error:
-                    log.warning("trouble could not be told: %s", type(error).__name__)
-
-        return tell
-
-    # -- manners --------------------------------------------------------------------------------
+        if self._queue.trouble:
+            return f"{self._queue.trouble} Your last message was not kept; send it again later."
+        return self._lanes.trouble or self._sender.trouble
 
     async def _introduce(self) -> None:
         """Command lists per language; a bot that cannot set them still talks."""
+        await self.answered()
         try:
             for number, language in enumerate(self._words.languages):
                 commands = [
@@ -162,3 +148,113 @@ class TelegramCoach:
                 )
         except TelegramError as error:
             log.warning("commands not set: %s", type(error).__name__)
+
+
+class Turns:
+    """One turn between Telegram and the use case; see lanes.Turns."""
+
+    def __init__(
+        self,
+        bot: PatientBot,
+        store: Store,
+        residents: Residents,
+        words: Words,
+        wake: Callable[[], None],
+    ) -> None:
+        """`wake` is called when there is something new in the outbox."""
+        self._bot, self._store, self._residents = bot, store, residents
+        self._words, self._wake = words, wake
+        self._answering: set[asyncio.Task[None]] = set()
+
+    async def stop(self) -> None:
+        """Let answers to buttons go out, shortly."""
+        answering = set(self._answering)
+        if answering:
+            _, late = await asyncio.wait(answering, timeout=PARTING_SECONDS)
+            for task in late:
+                task.cancel()
+
+    def is_phrase(self, text: str) -> bool:
+        """Whether a whole message only stands for a button."""
+        return self._words.is_phrase(text)
+
+    async def handle(self, turn: Incoming, update_ids: list[int]) -> None:
+        """Answer the button at once, then let the use case take the turn."""
+        if turn.query_id is not None:
+            answering = asyncio.create_task(self._answer(turn.query_id), name="answering")
+            self._answering.add(answering)
+            answering.add_done_callback(self._answering.discard)
+        typing = asyncio.create_task(self._show_typing(turn.sender.chat_id), name="typing")
+        try:
+            await self._residents.hear(turn.sender, turn.heard, update_ids)
+        finally:
+            typing.cancel()
+        self._wake()
+
+    async def drop(self, update_ids: list[int]) -> None:
+        """End updates that are nothing for us."""
+        async with self._store.work() as work:
+            await work.inbox.done(update_ids)
+            await work.commit()
+
+    async def attempted(self, update_ids: list[int]) -> None:
+        """Count a try that failed."""
+        async with self._store.work() as work:
+            await work.inbox.attempted(update_ids)
+            await work.commit()
+
+    async def set_aside(
+        self, chat: int, update_ids: list[int], reason: str, language: str | None
+    ) -> None:
+        """Quarantine updates and tell the person, in one commit."""
+        spoken = await self._language(chat, language)
+        said = body_of(Say((Line("general.set_aside"),)), spoken, 0)
+        async with self._store.work() as work:
+            await work.inbox.quarantine(update_ids, reason)
+            if chat > 0:
+                await work.outbox.add([OutboxItem(chat, said)])
+            await work.commit()
+        self._wake()
+
+    async def cannot_write(self, chat: int, language: str | None) -> None:
+        """Past the outbox, because the database is what is in trouble."""
+        try:
+            spoken = await self._language(chat, language)
+            text = self._words.text(Line("general.cannot_write"), spoken)
+            await self._bot.send_message(chat, text)
+        except (TelegramError, StoreUnavailable) as error:
+            log.warning("trouble could not be told: %s", type(error).__name__)
+
+    async def _language(self, chat: int, of_telegram: str | None) -> str:
+        """The resident's language, else the one Telegram says, else the first there is."""
+        async with self._store.work() as work:
+            folder = await work.folders.by_chat(chat)
+        wished = (folder.resident.language if folder else None) or (of_telegram or "")[:2]
+        return wished if wished in self._words.languages else self._words.languages[0]
+
+    async def _answer(self, query_id: str) -> None:
+        try:
+            await self._bot.answer_callback_query(query_id)
+        except BadRequest:
+            # Too old after a restart: the button has stopped spinning by itself.
+            log.info("a button could no longer be answered")
+        except TelegramError as error:
+            log.warning("a button was not answered: %s", type(error).__name__)
+
+    async def _show_typing(self, chat: int) -> None:
+        await asyncio.sleep(TYPING_AFTER)
+        try:
+            while True:
+                await self._bot.send_chat_action(chat, "typing")
+                await asyncio.sleep(TYPING_EVERY)
+        except TelegramError as error:
+            log.info("typing not shown: %s", type(error).__name__)
+
+
+async def _scrub(store: Store, clock: Clock) -> None:
+    await store.scrub(clock.now())
+
+
+def _fetching_failed(error: TelegramError) -> None:
+    """The library tries again by itself, more and more slowly."""
+    log.warning("fetching failed: %s", type(error).__name__)

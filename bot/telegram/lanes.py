@@ -6,196 +6,300 @@ import asyncio
 import json
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from bot.telegram.render import units
-from bot.telegram.updates import Incoming, incoming, joined
+from bot.telegram.updates import Incoming, incoming, joined, language_of
 from bot.usecases.ports import InboxItem, Store, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
-NEAR_LIMIT = 3_500
-"""UTF-16 units after which a message is probably one piece of a longer paste."""
+NEAR_LIMIT = 1_300
+"""UTF-16 units from which a message may be one piece of a longer paste.
+
+Clients cut a paste at 4096 units, or at the last line or sentence end in the second half of
+that; where the second half is emoji, two units each, a piece may have a third of 4096 units.
+"""
 QUIET_SECONDS = 0.7
-"""How long to wait for the next piece of a paste."""
+"""How long to wait for the next piece of a paste, or the next picture of an album."""
+MOST_JOINED = 16_000
+"""UTF-16 units joined into one turn; the screening reads no further than 20,000 characters."""
 TRIES = 3
 """Times a failing update is tried before it is set aside."""
-MOST_WAITING = 10_000
+AT_ONE_TIME = 10_000
 """Updates taken up from disk at one time."""
 PAUSES = (0.5, 1, 2, 5, 10, 30)
 """Seconds between tries while the database cannot be written."""
 
 
-class Lanes:
-    """Takes updates from the inbox to the use case, chat by chat, oldest first."""
+class Turns(Protocol):
+    """What becomes of a turn; each may raise StoreUnavailable, and then nothing has changed."""
 
-    def __init__(
-        self,
-        store: Store,
-        handle: Callable[[Incoming, list[int]], Awaitable[None]],
-        is_phrase: Callable[[str], bool],
-        cannot_write: Callable[[int], Awaitable[None]],
-        set_aside: Callable[[int], Awaitable[None]],
+    async def handle(self, turn: Incoming, update_ids: list[int]) -> None:
+        """Take one turn, its updates' end included."""
+        ...
+
+    async def drop(self, update_ids: list[int]) -> None:
+        """End updates that are nothing for us."""
+        ...
+
+    async def attempted(self, update_ids: list[int]) -> None:
+        """Count a try that failed."""
+        ...
+
+    async def set_aside(
+        self, chat: int, update_ids: list[int], reason: str, language: str | None
     ) -> None:
-        """`handle` takes one turn. `is_phrase` tells words that stand for a button.
+        """Quarantine updates that cannot be handled, and tell the person."""
+        ...
 
-        `cannot_write` and `set_aside` tell a person, by chat, that we are in trouble.
-        """
+    async def cannot_write(self, chat: int, language: str | None) -> None:
+        """Tell a person that their message waits for the database. Raises nothing."""
+        ...
+
+    def is_phrase(self, text: str) -> bool:
+        """Whether a whole message only stands for a button."""
+        ...
+
+
+class Lanes:
+    """Takes updates from the inbox to the use case, chat by chat, oldest first.
+
+    `trouble` is one plain sentence while turns wait for the database, otherwise None.
+    """
+
+    def __init__(self, store: Store, turns: Turns) -> None:
+        """Nothing runs until `resume` or `wake`."""
         self._store = store
-        self._handle = handle
-        self._is_phrase = is_phrase
-        self._cannot_write = cannot_write
-        self._set_aside = set_aside
+        self._turns = turns
         self._waiting: dict[int, deque[InboxItem]] = {}
+        self._known: set[int] = set()
+        self._alone: set[int] = set()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._arrived: dict[int, asyncio.Event] = {}
         self._stuck: set[int] = set()
         self._changed = asyncio.Event()
+        self._resuming: asyncio.Task[None] | None = None
+        self._is_more_on_disk = False
+        self._is_ending = False
         self.trouble: str | None = None
 
     async def resume(self) -> None:
-        """Take up what was on disk when the program last ended."""
+        """Take up what is on disk, as when the program last ended. Raises StoreUnavailable."""
         async with self._store.work() as work:
-            items = await work.inbox.waiting(MOST_WAITING)
+            items = await work.inbox.waiting(AT_ONE_TIME)
+        self._is_more_on_disk = len(items) == AT_ONE_TIME
         for item in items:
             self.wake(item)
 
     def wake(self, item: InboxItem) -> None:
-        """Put an update in its chat's lane."""
+        """Put an update in its chat's lane, once."""
+        if item.update_id in self._known:
+            return
+        self._known.add(item.update_id)
         chat = item.chat_id
         self._waiting.setdefault(chat, deque()).append(item)
         if chat in self._arrived:
             self._arrived[chat].set()
-        if chat not in self._tasks:
+        if chat not in self._tasks and not self._is_ending:
             self._arrived[chat] = asyncio.Event()
             self._tasks[chat] = asyncio.create_task(self._run(chat), name="lane")
 
+    @property
+    def is_idle(self) -> bool:
+        """True when no lane can go on: all are empty, or wait for the database."""
+        return self._resuming is None and not set(self._tasks) - self._stuck
+
     async def idle(self) -> None:
-        """Return once no lane can go on: all are empty, or wait for the database."""
-        while set(self._tasks) - self._stuck:
+        """Return once no lane can go on."""
+        while not self.is_idle:
             self._changed.clear()
             await self._changed.wait()
 
-    async def stop(self, seconds: float = 8.0) -> None:
+    async def stop(self, seconds: float = 4.0) -> None:
         """Let running turns end; what is left stays on disk for the next start."""
-        tasks = list(self._tasks.values())
+        self._is_ending = True
+        for chat in self._stuck:
+            self._tasks[chat].cancel()
+        tasks = [*self._tasks.values(), *([self._resuming] if self._resuming else [])]
         if not tasks:
             return
         _, late = await asyncio.wait(tasks, timeout=seconds)
         for task in late:
             task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     # -- one lane -------------------------------------------------------------------------------
 
     async def _run(self, chat: int) -> None:
         queue = self._waiting[chat]
         try:
-            while queue:
+            while queue and not self._is_ending:
                 taken, turn = await self._next(chat, queue)
-                await self._take(chat, taken, turn)
-                for _ in taken:
-                    queue.popleft()
+                if await self._take(chat, taken, turn):
+                    for item in taken:
+                        queue.popleft()
+                        self._known.discard(item.update_id)
+                        self._alone.discard(item.update_id)
         finally:
             self._tasks.pop(chat, None)
             self._arrived.pop(chat, None)
             if not queue:
                 self._waiting.pop(chat, None)
             self._stuck.discard(chat)
+            if self._is_more_on_disk and not self._tasks and not self._is_ending:
+                self._is_more_on_disk = False
+                self._resuming = asyncio.create_task(self._take_up_more(), name="resuming")
+            self._changed.set()
+
+    async def _take_up_more(self) -> None:
+        """Go on with what did not fit into one look at the disk."""
+        try:
+            await self.resume()
+        except StoreUnavailable as error:
+            self.trouble = str(error)
+            log.error("inbox cannot be read: %s", type(error).__name__)
+        finally:
+            self._resuming = None
             self._changed.set()
 
     async def _next(
         self, chat: int, queue: deque[InboxItem]
-    ) -> tuple[list[InboxItem], Incoming | None]:
-        """The next turn: one update, or several messages sent in one breath."""
+    ) -> tuple[list[InboxItem], Incoming | BaseException | None]:
+        """The next turn: one update, or several messages sent in one breath.
+
+        None for an update that is nothing for us, an error for one that cannot be read.
+        """
         taken = [queue[0]]
-        first = parsed(queue[0])
-        if first is None:
-            return taken, None
-        pieces = [first]
-        while self._goes_with(pieces[-1]):
-            if len(taken) == len(queue):
-                if units(pieces[-1].heard.text or "") < NEAR_LIMIT and pieces[-1].album is None:
-                    break
-                self._arrived[chat].clear()
-                try:
-                    await asyncio.wait_for(self._arrived[chat].wait(), QUIET_SECONDS)
-                except TimeoutError:
-                    break
-            following = parsed(queue[len(taken)])
-            if following is None or not self._same_breath(pieces[-1], following):
+        first = _parsed(queue[0])
+        if not isinstance(first, Incoming) or queue[0].update_id in self._alone:
+            return taken, first
+        pieces, length = [first], _length(first)
+        while self._may_go_on(pieces[-1]) and length < MOST_JOINED:
+            if len(taken) == len(queue) and not await self._more_comes(chat, pieces[-1]):
+                break
+            following = _parsed(queue[len(taken)])
+            if not isinstance(following, Incoming) or not self._belong(pieces[-1], following):
                 break
             taken.append(queue[len(taken)])
             pieces.append(following)
-        return taken, (joined(pieces) if first.heard.text is not None else pieces[0])
+            length += _length(following)
+        return taken, (joined(pieces) if first.heard.text is not None else first)
 
-    def _goes_with(self, piece: Incoming) -> bool:
+    async def _more_comes(self, chat: int, piece: Incoming) -> bool:
+        """Wait a moment after what looks like one piece of several."""
+        if piece.album is None and _length(piece) < NEAR_LIMIT:
+            return False
+        arrived = self._arrived[chat]
+        arrived.clear()
+        try:
+            await asyncio.wait_for(arrived.wait(), QUIET_SECONDS)
+        except TimeoutError:
+            return False
+        return True
+
+    def _may_go_on(self, piece: Incoming) -> bool:
         """Story text and albums may have more pieces; presses, commands and phrases stand alone."""
         if piece.album is not None:
             return True
         text = piece.heard.text
-        return text is not None and not piece.heard.edited and not self._is_phrase(text)
+        return text is not None and not piece.heard.edited and not self._turns.is_phrase(text)
 
-    def _same_breath(self, one: Incoming, other: Incoming) -> bool:
+    def _belong(self, one: Incoming, other: Incoming) -> bool:
         if one.album is not None:
             return one.album == other.album
-        return other.album is None and self._goes_with(other)
+        return other.album is None and self._may_go_on(other)
 
-    async def _take(self, chat: int, taken: list[InboxItem], turn: Incoming | None) -> None:
-        """Handle one turn; wait out a database that cannot be written; set poison aside."""
-        ids = [item.update_id for item in taken]
-        tries = taken[0].attempts
+    async def _take(
+        self, chat: int, taken: list[InboxItem], turn: Incoming | BaseException | None
+    ) -> bool:
+        """Handle one turn, waiting out a database that cannot be written.
+
+        False when the updates were found to need handling one by one.
+        """
+        tries = max(item.attempts for item in taken)
         pause = 0
         while True:
             try:
-                if turn is None:
-                    await self._finish(ids)
-                else:
-                    await self._handle(turn, ids)
-                self.trouble = None
-                self._stuck.discard(chat)
-                return
+                is_over = await self._try(chat, taken, turn, tries)
             except StoreUnavailable as error:
-                self.trouble = str(error)
-                log.error("turn waits: %s", type(error).__name__)
-                if pause == 0 and chat > 0:
-                    await self._cannot_write(chat)
-                self._stuck.add(chat)
-                self._changed.set()
-                await asyncio.sleep(PAUSES[min(pause, len(PAUSES) - 1)])
+                await self._wait_for_store(chat, taken[-1], error, pause)
                 pause += 1
-            except Exception as error:
+            else:
+                self._stuck.discard(chat)
+                if not self._stuck:
+                    self.trouble = None
+                if is_over:
+                    return True
+                if len(taken) > 1 and tries + 1 >= TRIES:
+                    self._alone.update(item.update_id for item in taken)
+                    return False
                 tries += 1
-                log.error("turn failed, try %d: %s", tries, _where(error))
-                if tries >= TRIES:
-                    await self._quarantine(chat, ids, type(error).__name__)
-                    return
+                await asyncio.sleep(0.1 * tries)
 
-    async def _finish(self, ids: list[int]) -> None:
-        async with self._store.work() as work:
-            await work.inbox.done(ids)
-            await work.commit()
+    async def _try(
+        self, chat: int, taken: list[InboxItem], turn: Incoming | BaseException | None, tries: int
+    ) -> bool:
+        """One try: True when it is over, False to try again. Raises StoreUnavailable."""
+        ids = [item.update_id for item in taken]
+        error: BaseException
+        if isinstance(turn, BaseException):
+            error, tries = turn, TRIES
+        else:
+            try:
+                if turn is None:
+                    await self._turns.drop(ids)
+                else:
+                    await self._turns.handle(turn, ids)
+                return True
+            except StoreUnavailable:
+                raise
+            except Exception as failed:
+                error = failed
+        log.error("turn failed, try %d: %s", tries + 1, place_of(error))
+        if tries + 1 < TRIES or len(taken) > 1:
+            await self._turns.attempted(ids)
+            return False
+        reason = type(error).__name__
+        await self._turns.set_aside(chat, ids, reason, language_of(_update(taken[-1])))
+        return True
 
-    async def _quarantine(self, chat: int, ids: list[int], reason: str) -> None:
-        async with self._store.work() as work:
-            await work.inbox.quarantine(ids, reason)
-            await work.commit()
-        await self._set_aside(chat)
+    async def _wait_for_store(
+        self, chat: int, latest: InboxItem, error: StoreUnavailable, pause: int
+    ) -> None:
+        self.trouble = str(error)
+        log.error("turn waits: %s", type(error).__name__)
+        if pause == 0 and chat > 0:
+            await self._turns.cannot_write(chat, language_of(_update(latest)))
+        self._stuck.add(chat)
+        self._changed.set()
+        await asyncio.sleep(PAUSES[min(pause, len(PAUSES) - 1)])
 
 
-def parsed(item: InboxItem) -> Incoming | None:
-    """The update as what a person did; None when it is nothing for us."""
-    return incoming(json.loads(item.payload))
+def _update(item: InboxItem) -> Mapping[str, Any]:
+    update: Mapping[str, Any] = json.loads(item.payload)
+    return update
 
 
-def _where(error: BaseException) -> str:
+def _parsed(item: InboxItem) -> Incoming | BaseException | None:
+    """What a person did; None when it is nothing for us, an error when it cannot be read."""
+    try:
+        return incoming(_update(item))
+    except Exception as error:
+        return error
+
+
+def _length(piece: Incoming) -> int:
+    return units(piece.heard.text or "")
+
+
+def place_of(error: BaseException) -> str:
     """An error's kind and place, never its words: they might be somebody's story."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    place = (
-        f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
-        if trace
-        else "?"
-    )
-    return f"{type(error).__name__} at {place}"
+    if trace is None:
+        return type(error).__name__
+    file = trace.tb_frame.f_code.co_filename.rpartition("/")[2]
+    return f"{type(error).__name__} at {file}:{trace.tb_lineno}"

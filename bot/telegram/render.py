@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from bot.core.turn import Choice, Hand, Line, Say
@@ -36,15 +36,16 @@ class Button:
 
 @dataclass(frozen=True)
 class Rendered:
-    """One message ready to send: Telegram HTML, and rows of buttons."""
+    """One message ready to send: Telegram HTML, the same without markup, and rows of buttons."""
 
     html: str
+    plain: str
     rows: tuple[tuple[Button, ...], ...] = ()
 
 
 def units(text: str) -> int:
     """Length as Telegram counts it: UTF-16 code units."""
-    return len(text.encode("utf-16-le")) // 2
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def render(say: Say, words: Renderer, language: str, turn: int) -> list[Rendered]:
@@ -59,9 +60,9 @@ def render(say: Say, words: Renderer, language: str, turn: int) -> list[Rendered
     plain = _joined([words.text(x, language) for x in say.lines], say.lines)
     if units(plain) <= TEXT_LIMIT:
         markup = _joined([words.markup(x, language) for x in say.lines], say.lines)
-        return [Rendered(markup, rows)]
-    chunks = [html.escape(c, quote=False) for c in split(plain)]
-    return [*(Rendered(c) for c in chunks[:-1]), Rendered(chunks[-1], rows)]
+        return [Rendered(markup, plain, rows)]
+    *chunks, last = [Rendered(html.escape(c, quote=False), c) for c in split(plain)]
+    return [*chunks, replace(last, rows=rows)]
 
 
 def file_text(hand: Hand, words: Renderer, language: str) -> str:
@@ -95,7 +96,8 @@ def _stands_alone(line: Line) -> bool:
 def split(text: str, limit: int = TEXT_LIMIT) -> list[str]:
     """Cut a long text between paragraphs, lines, words or, at worst, characters; nothing is lost.
 
-    Joining the pieces with the white space cut between them gives the text again.
+    Pieces have at most `limit` UTF-16 units, at least 2. Joining them with the white space cut
+    between them gives the text again. White space alone gives no piece.
     """
     return list(_pieces(text, limit))
 
@@ -118,5 +120,5 @@ def _pieces(text: str, limit: int) -> Iterator[str]:
 
 def _head(text: str, limit: int) -> str:
     """The longest beginning within `limit` UTF-16 units; a pair is never halved."""
-    raw = text.encode("utf-16-le")[: limit * 2]
+    raw = text[:limit].encode("utf-16-le")[: limit * 2]
     return raw.decode("utf-16-le", errors="ignore")

@@ -6,47 +6,79 @@ import asyncio
 import io
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.constants import ParseMode
-from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter
+from telegram.error import BadRequest, Forbidden, InvalidToken, NetworkError, RetryAfter
 
 from bot.core.turn import Hand, Say, Scrub
+from bot.telegram.lanes import place_of
 from bot.telegram.render import Rendered, Renderer, file_text, render
 from bot.usecases.outgoing import move_of
 from bot.usecases.ports import OutboxItem, Store, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
-TRIES = 8
-"""Times a message is tried before it is given up; private replies may repeat."""
-BATCH = 500
+PATIENCE = timedelta(days=1)
+"""How long a message is tried while Telegram cannot be reached; private replies may repeat."""
+LONGEST_PAUSE = 30.0
+"""Seconds between tries, at most."""
+BATCH = 2_000
 """Messages taken from the outbox at one time."""
+PARTING_SECONDS = 2.0
+"""How long stopping waits for sends under way."""
+
+
+@dataclass
+class Progress:
+    """How far one message has come in this run, so that a second try repeats nothing.
+
+    `posted` counts the parts that Telegram has; `message_id` is the last one's.
+    """
+
+    posted: int = 0
+    message_id: int | None = None
+    has_buttons: bool = False
+    is_delivered: bool = False
 
 
 class Sender:
-    """Sends what waits in the outbox. A crash between sending and noting it repeats one message:
+    """Sends what waits in the outbox.
 
-    the declared policy for private replies, because a repeated answer is better than none.
+    A crash between sending and noting it repeats one message, and so does an answer of Telegram
+    that got lost on the way: the declared policy for private replies, because a repeated answer
+    is better than none. `trouble` is one plain sentence while nothing can be sent.
     """
 
     def __init__(
-        self, bot: Bot, store: Store, words: Renderer, scrub: Callable[[], Awaitable[None]]
+        self,
+        bot: Bot,
+        store: Store,
+        words: Renderer,
+        scrub: Callable[[], Awaitable[None]],
+        patience: timedelta = PATIENCE,
     ) -> None:
         """`scrub` empties erased words from the disk."""
         self._bot = bot
         self._store = store
         self._words = words
         self._scrub = scrub
+        self._patience = patience.total_seconds()
         self._wake = asyncio.Event()
         self._busy: dict[int, asyncio.Task[None]] = {}
+        self._resting: set[asyncio.Task[None]] = set()
+        self._progress: dict[int, Progress] = {}
         self._idle = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
+        self._is_ending = False
+        self.answered = asyncio.Event()
+        self.trouble: str | None = None
 
     def start(self) -> None:
         """Begin with what was left on disk."""
-        self._wake.set()
+        self.wake()
         self._loop = asyncio.create_task(self._run(), name="sender")
 
     def wake(self) -> None:
@@ -54,27 +86,41 @@ class Sender:
         self._idle.clear()
         self._wake.set()
 
+    @property
+    def is_idle(self) -> bool:
+        """True when nothing waits that can be sent."""
+        return self._idle.is_set()
+
     async def idle(self) -> None:
         """Return once nothing waits that can be sent."""
         await self._idle.wait()
 
     async def stop(self) -> None:
-        """Stop sending; what is left stays on disk for the next start."""
-        tasks = [t for t in (self._loop, *self._busy.values()) if t]
+        """Let sends under way end; what is left stays on disk for the next start."""
+        self._is_ending = True
+        if self._loop:
+            self._loop.cancel()
+        for task in self._resting:
+            task.cancel()
+        tasks = list(self._busy.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=PARTING_SECONDS)
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, *([self._loop] if self._loop else []), return_exceptions=True)
 
     async def _run(self) -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            if self.trouble:
+                self._idle.clear()
             try:
                 async with self._store.work() as work:
                     items = await work.outbox.waiting(BATCH)
-            except StoreUnavailable as error:
-                log.error("outbox cannot be read: %s", type(error).__name__)
-                self._idle.set()
+                self.trouble = None
+            except Exception as error:
+                self._in_trouble(error)
                 await asyncio.sleep(1)
                 self._wake.set()
                 continue
@@ -92,73 +138,108 @@ class Sender:
         """One chat's messages in order; then look again."""
         try:
             for item in items:
+                if self._is_ending:
+                    return
                 await self._send(item)
-        except StoreUnavailable as error:
-            log.error("outbox cannot be written: %s", type(error).__name__)
-            await asyncio.sleep(1)
+        except Exception as error:
+            self._in_trouble(error)
+            await self._rest(1)
         finally:
             self._busy.pop(chat, None)
             self._wake.set()
 
+    def _in_trouble(self, error: Exception) -> None:
+        """Say so; whoever waits for us to finish need not wait for the disk."""
+        log.error("outbox cannot be used: %s", place_of(error))
+        known = isinstance(error, StoreUnavailable)
+        self.trouble = str(error) if known else f"Sending failed ({type(error).__name__})."
+        self._idle.set()
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait; stopping does not wait along."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._resting.add(task)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._resting.discard(task)
+
     async def _send(self, item: OutboxItem) -> None:
+        """Send one message, however long it takes; then note it, or give it up."""
         assert item.id is not None
-        for attempt in range(TRIES):
+        progress = self._progress.setdefault(item.id, Progress())
+        clock = asyncio.get_running_loop().time
+        until, pause = clock() + self._patience, 0.5
+        while not progress.is_delivered:
             try:
-                await self._deliver(item)
-                return
+                await self._deliver(item, progress)
             except RetryAfter as error:
                 seconds = error.retry_after
-                await asyncio.sleep(
+                await self._rest(
                     seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
                 )
-            except (Forbidden, BadRequest) as error:
-                await self._give_up(item.id, error)
-                return
-            except NetworkError as error:
-                log.warning("send failed, try %d: %s", attempt + 1, type(error).__name__)
-                await asyncio.sleep(min(0.5 * 2**attempt, 30))
             except StoreUnavailable:
                 raise
+            except (NetworkError, InvalidToken) as error:
+                # BadRequest counts as a network error in the library; asking again changes nothing.
+                if isinstance(error, BadRequest) or clock() > until:
+                    await self._give_up(item.id, error)
+                    return
+                log.warning("send failed: %s", type(error).__name__)
+                await self._rest(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+            except Forbidden as error:
+                await self._give_up(item.id, error)
+                return
             except Exception as error:
                 # A message that cannot be made must not hold up the ones behind it.
                 await self._give_up(item.id, error)
                 return
-        await self._give_up(item.id, NetworkError("too many tries"))
+        async with self._store.work() as work:
+            await work.outbox.sent(item.id, progress.message_id)
+            if progress.has_buttons:
+                await work.outbox.set_keyboard(item.chat_id, progress.message_id)
+            await work.commit()
+        del self._progress[item.id]
+        self.answered.set()
 
     async def _give_up(self, item_id: int, error: Exception) -> None:
-        log.error("message given up: %s", type(error).__name__)
+        log.error("message given up: %s", place_of(error))
         async with self._store.work() as work:
             await work.outbox.failed(item_id, type(error).__name__)
             await work.commit()
+        self._progress.pop(item_id, None)
 
-    async def _deliver(self, item: OutboxItem) -> None:
-        assert item.id is not None
+    # -- one message ----------------------------------------------------------------------------
+
+    async def _deliver(self, item: OutboxItem, progress: Progress) -> None:
+        """Do what is left of one message."""
         move = move_of(item.body)
         language, turn = str(item.body["language"]), int(str(item.body["turn"]))
-        message_id: int | None = None
-        keyboard = False
         match move:
             case Say():
-                message_id, keyboard = await self._say(item.chat_id, move, language, turn)
+                await self._say(item.chat_id, move, language, turn, progress)
             case Hand(name, _, line):
                 content = file_text(move, self._words, language).encode()
-                await self._bot.send_document(
+                sent = await self._bot.send_document(
                     item.chat_id,
                     io.BytesIO(content),
                     filename=name,
                     caption=self._words.markup(line, language),
                     parse_mode=ParseMode.HTML,
                 )
+                progress.message_id = sent.message_id
             case Scrub(line):
-                await self._scrub()
-                await self._post(item.chat_id, Rendered(self._words.markup(line, language)))
-        async with self._store.work() as work:
-            await work.outbox.sent(item.id, message_id)
-            if keyboard:
-                await work.outbox.set_keyboard(item.chat_id, message_id)
-            await work.commit()
+                if progress.posted == 0:
+                    await self._scrub()
+                    progress.posted = 1
+                words = self._words
+                said = Rendered(words.markup(line, language), words.text(line, language))
+                progress.message_id = await self._post(item.chat_id, said)
+        progress.is_delivered = True
 
-    async def _say(self, chat: int, say: Say, language: str, turn: int) -> tuple[int | None, bool]:
+    async def _say(self, chat: int, say: Say, language: str, turn: int, progress: Progress) -> None:
         """Send, or edit the message with the open buttons; earlier buttons go away."""
         async with self._store.work() as work:
             earlier = await work.outbox.keyboard(chat)
@@ -166,14 +247,14 @@ class Sender:
         if say.replaces and earlier is not None and len(messages) == 1:
             edited = await self._edit(chat, earlier, messages[0])
             if edited:
-                return earlier, True
-        message_id: int | None = None
-        for message in messages:
-            message_id = await self._post(chat, message)
-        has_buttons = bool(messages[-1].rows)
-        if has_buttons and earlier is not None and earlier != message_id:
+                progress.message_id, progress.has_buttons = earlier, bool(messages[0].rows)
+                return
+        for message in messages[progress.posted :]:
+            progress.message_id = await self._post(chat, message)
+            progress.posted += 1
+        progress.has_buttons = bool(messages[-1].rows)
+        if progress.has_buttons and earlier is not None and earlier != progress.message_id:
             await self._take_buttons_away(chat, earlier)
-        return message_id, has_buttons
 
     async def _post(self, chat: int, message: Rendered) -> int:
         try:
@@ -184,7 +265,9 @@ class Sender:
             if "parse entities" not in str(error):
                 raise
             log.error("markup refused; sent plain")
-            sent = await self._bot.send_message(chat, message.html, reply_markup=_keyboard(message))
+            sent = await self._bot.send_message(
+                chat, message.plain, reply_markup=_keyboard(message)
+            )
         return sent.message_id
 
     async def _edit(self, chat: int, message_id: int, message: Rendered) -> bool:
