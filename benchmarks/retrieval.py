@@ -118,8 +118,15 @@ async def measure(size: int) -> tuple[float, float, float, float, float]:
 def main() -> None:
     """Measure and print."""
     table = Table(box=None)
-    for heading in ("passages", f"search, ms (goal {GOAL:.0f})", "slowest in 20, ms", "with the query embedded, ms",
-                    "build, s", "open, s"):  # fmt: skip
+    headings = (
+        "passages",
+        f"search, ms (goal {GOAL:.0f})",
+        "slowest in 20, ms",
+        "with the query embedded, ms",
+        "build, s",
+        "open, s",
+    )
+    for heading in headings:
         table.add_column(heading, justify="right")
     for size in SIZES:
         search, slow, query, built, opened = asyncio.run(measure(size))

@@ -22,7 +22,7 @@ def run(home: Path, stdout: TextIO, stderr: TextIO) -> int:
     """Bring the index up to date with the corpus; 1 with one sentence when it cannot be."""
     examples = retriever(home)
     try:
-        built = asyncio.run(examples.ensure())
+        built = asyncio.run(_ensure(examples, stderr))
     except RetrievalUnavailable as error:
         print(error, file=stderr)
         return 1
@@ -33,3 +33,9 @@ def run(home: Path, stdout: TextIO, stderr: TextIO) -> int:
     else:
         print("The example index is up to date.", file=stdout)
     return 0
+
+
+async def _ensure(examples: ChromaRetriever, stderr: TextIO) -> int:
+    if not await examples.is_ready():
+        print("Building the example index…", file=stderr, flush=True)
+    return await examples.ensure()

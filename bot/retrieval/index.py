@@ -81,6 +81,10 @@ class ChromaRetriever:
             self._search, move, language, near, frozenset(exclude), limit
         )
 
+    async def is_ready(self) -> bool:
+        """True when a search would not have to build first. Raises RetrievalUnavailable."""
+        return await asyncio.to_thread(self._is_ready)
+
     async def ensure(self) -> int:
         """Build the index if it is missing, stale or damaged; passages built, 0 if none were.
 
@@ -223,6 +227,11 @@ class ChromaRetriever:
                     # Another process is writing: what is here is older, yet each hit is checked.
             with self._state, _chroma_refusals():
                 self._served = _Served.open(snapshot)
+
+    def _is_ready(self) -> bool:
+        with _plain_refusals():
+            snapshot = self._usable()
+            return snapshot is not None and self._is_fresh(snapshot)
 
     def _ensure(self) -> int:
         with _plain_refusals(), self._building:
