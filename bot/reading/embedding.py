@@ -45,16 +45,13 @@ class BundledEmbedder:
         """
         with self._lock:
             missing = [t for t in dict.fromkeys(texts) if t not in self._vectors]
-            fresh = dict(zip(missing, self._compute(missing), strict=True))
-            found = [fresh[t] if t in fresh else self._recalled(t) for t in texts]
-            self._vectors.update(fresh)
+            self._vectors.update(zip(missing, self._compute(missing), strict=True))
+            for text in texts:
+                self._vectors.move_to_end(text)
+            found = [self._vectors[t] for t in texts]
             while len(self._vectors) > self._remembered:
                 self._vectors.popitem(last=False)
         return [v.tolist() for v in found]
-
-    def _recalled(self, text: str) -> NDArray[np.float32]:
-        self._vectors.move_to_end(text)
-        return self._vectors[text]
 
     def _compute(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
         """Vectors the engine makes anew; BATCH at a time, which it does in parallel."""
