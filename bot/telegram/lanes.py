@@ -23,6 +23,8 @@ that; where the second half is emoji, two units each, a piece may have a third o
 """
 QUIET_SECONDS = 0.7
 """How long to wait for the next piece of a paste, or the next picture of an album."""
+RUSH_SECONDS = 0.3
+"""The same, for somebody who writes on before we could answer."""
 MOST_JOINED = 16_000
 """UTF-16 units joined into one turn; the screening reads no further than 20,000 characters."""
 TRIES = 3
@@ -134,14 +136,16 @@ class Lanes:
 
     async def _run(self, chat: int) -> None:
         queue = self._waiting[chat]
+        in_a_rush = False
         try:
             while queue and not self._is_ending:
-                taken, turn = await self._next(chat, queue)
+                taken, turn = await self._next(chat, queue, in_a_rush)
                 if await self._take(chat, taken, turn):
                     for item in taken:
                         queue.popleft()
                         self._known.discard(item.update_id)
                         self._alone.discard(item.update_id)
+                in_a_rush = bool(queue)
         finally:
             self._tasks.pop(chat, None)
             self._arrived.pop(chat, None)
@@ -165,7 +169,7 @@ class Lanes:
             self._changed.set()
 
     async def _next(
-        self, chat: int, queue: deque[InboxItem]
+        self, chat: int, queue: deque[InboxItem], in_a_rush: bool
     ) -> tuple[list[InboxItem], Incoming | BaseException | None]:
         """The next turn: one update, or several messages sent in one breath.
 
@@ -177,7 +181,7 @@ class Lanes:
             return taken, first
         pieces, length = [first], _length(first)
         while self._may_go_on(pieces[-1]) and length < MOST_JOINED:
-            if len(taken) == len(queue) and not await self._more_comes(chat, pieces[-1]):
+            if len(taken) == len(queue) and not await self._more_comes(chat, pieces[-1], in_a_rush):
                 break
             following = _parsed(queue[len(taken)])
             if not isinstance(following, Incoming) or not self._belong(pieces[-1], following):
@@ -187,14 +191,15 @@ class Lanes:
             length += _length(following)
         return taken, (joined(pieces) if first.heard.text is not None else first)
 
-    async def _more_comes(self, chat: int, piece: Incoming) -> bool:
+    async def _more_comes(self, chat: int, piece: Incoming, in_a_rush: bool) -> bool:
         """Wait a moment after what looks like one piece of several."""
-        if piece.album is None and _length(piece) < NEAR_LIMIT:
+        is_piece = piece.album is not None or _length(piece) >= NEAR_LIMIT
+        if not is_piece and not in_a_rush:
             return False
         arrived = self._arrived[chat]
         arrived.clear()
         try:
-            await asyncio.wait_for(arrived.wait(), QUIET_SECONDS)
+            await asyncio.wait_for(arrived.wait(), QUIET_SECONDS if is_piece else RUSH_SECONDS)
         except TimeoutError:
             return False
         return True

@@ -1,0 +1,171 @@
+"""The real bot on a real database, over the in-process Bot API, with scripted hearing."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import shutil
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+from telegram.request import BaseRequest
+
+from bot.console.botapi import BotApi
+from bot.console.chats import Entry
+from bot.console.people import Person
+from bot.console.request import InProcessRequest
+from bot.core.narrative import StoryOf
+from bot.core.story import Folder
+from bot.store.database import SqlStore, migrate, open_store
+from bot.telegram.app import TelegramCoach
+from bot.usecases.ports import Retriever, Screener, Store
+from bot.usecases.residents import Residents
+from tests.fakes import FixedClock, ScriptedScreener, SteadyReader, catalogue, corpus_retriever
+
+SECONDS = 20.0
+"""Longest wait for the bot to come to rest; only a bot that hangs takes that long."""
+
+
+@dataclass
+class Stage:
+    """A running bot and what stands around it."""
+
+    home: Path
+    api: BotApi
+    store: SqlStore
+    coach: TelegramCoach
+    reader: SteadyReader
+    screener: ScriptedScreener
+    clock: FixedClock
+    seen: dict[int, int] = field(default_factory=dict)
+
+    def person(self, name: str = "Ana", language: str | None = "en") -> Person:
+        """Somebody with a Telegram client."""
+        return self.api.person(name, language)
+
+    async def settled(self) -> None:
+        """Wait until the bot has kept, handled and answered everything."""
+        async with asyncio.timeout(SECONDS):
+            await self.api.updates.confirmed()
+            await self.coach.idle()
+
+    def entries(self, person: Person) -> list[Entry]:
+        """What the bot wrote to a person since this was last asked."""
+        entries = [e for e in self.api.transcript(person) if e.who == "bot"]
+        fresh = [e for e in entries if e.message_id > self.seen.get(person.id, 0)]
+        if fresh:
+            self.seen[person.id] = fresh[-1].message_id
+        return fresh
+
+    async def says(self, person: Person, text: str) -> list[str]:
+        """Type a message; the bot's answers."""
+        person.says(text)
+        await self.settled()
+        return [e.text for e in self.entries(person)]
+
+    async def presses(self, person: Person, button: int | str) -> list[str]:
+        """Press a button of the last keyboard; the bot's answers."""
+        person.presses(button)
+        await self.settled()
+        return [e.text for e in self.entries(person)]
+
+    async def joins(self, person: Person) -> None:
+        """From hello to the first question."""
+        await self.says(person, "/start")
+        for button in ("Yes, in English", "18 or older", "Yes, begin"):
+            await self.presses(person, button)
+
+    async def tells(self, person: Person, *pieces: str) -> None:
+        """Join, skip the sketches, and type pieces of a story of self."""
+        await self.joins(person)
+        for _ in StoryOf:
+            await self.presses(person, "Skip")
+        for piece in pieces:
+            await self.says(person, piece)
+
+    async def folder(self, person: Person) -> Folder | None:
+        """What is held about a person."""
+        async with self.store.work() as work:
+            return await work.folders.by_chat(person.id)
+
+    async def typed(self, person: Person, stage: StoryOf = StoryOf.SELF) -> str:
+        """Everything kept of one part: what was told and what is not finished."""
+        folder = await self.folder(person)
+        assert folder is not None and folder.story is not None
+        part = folder.story.parts[stage]
+        return "\n".join([*([part.text] if part.text else []), *part.pieces])
+
+    async def counts(self) -> dict[str, int]:
+        """How many updates wait, are done, are set aside."""
+        async with self.store.work() as work:
+            return dict(await work.inbox.counts())
+
+
+async def database(home: Path) -> str:
+    """A migrated database in `home`; its address."""
+    home.mkdir(parents=True, exist_ok=True)
+    path = home / "coach.sqlite"
+    if not path.exists():
+        template = _template()
+        if not template.exists():
+            await migrate(f"sqlite+aiosqlite:///{template}")
+        shutil.copy(template, path)
+    return f"sqlite+aiosqlite:///{path}"
+
+
+@cache
+def _template() -> Path:
+    """Where a database brought to head once lies, to be copied: migrating takes long."""
+    return Path(mkdtemp(prefix="coach-tests-")) / "head.sqlite"
+
+
+@asynccontextmanager
+async def running(
+    home: Path,
+    *,
+    api: BotApi | None = None,
+    around: Callable[[Store], Store] = lambda store: store,
+    screener: Screener | None = None,
+    retriever: Retriever | None = None,
+    reader: SteadyReader | None = None,
+    clock: FixedClock | None = None,
+    request: Callable[[BotApi], BaseRequest] = InProcessRequest,
+) -> AsyncIterator[Stage]:
+    """The bot on the data directory `home`, started; stopped at the end."""
+    store = await open_store(await database(home))
+    assert isinstance(store, SqlStore)
+    api = api or BotApi(home / "console.json")
+    clock = clock or FixedClock()
+    reader, scripted = reader or SteadyReader(), ScriptedScreener()
+    numbers = itertools.count(1)
+    residents = Residents(
+        around(store),
+        reader,
+        screener or scripted,
+        retriever or corpus_retriever(),
+        catalogue(),
+        clock,
+        lambda: f"id-{clock.now():%H%M%S%f}-{next(numbers)}-{home.name}",
+    )
+    coach = TelegramCoach(
+        around(store), residents, catalogue(), clock, api.token,
+        request=request(api), updates_request=InProcessRequest(api),
+    )  # fmt: skip
+    try:
+        await coach.start()
+        yield Stage(home, api, store, coach, reader, scripted, clock)
+    finally:
+        await coach.stop()
+        await store.close()
+
+
+def buttons(entries: Sequence[Entry]) -> list[str]:
+    """Labels of the buttons under the last message that has any."""
+    for entry in reversed(entries):
+        if entry.buttons:
+            return [label for row in entry.buttons for label in row]
+    return []
