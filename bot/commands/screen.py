@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from typing import Any, BinaryIO, TextIO
 
 from bot.commands.jsonlines import convert
@@ -28,3 +30,38 @@ def answer(asked: object, screening: Screening) -> dict[str, Any]:
         "safety": screening.safety.value,
         "spans": [{"text": s.text, "kind": s.kind.value} for s in screening.spans],
     }
+
+
+def report(stdout: TextIO) -> int:
+    """Print precision and recall on the held-back labelled messages, beside a naive baseline."""
+    from bot.reading.embedding import BundledEmbedder
+    from bot.screening.labelled import privacy_messages, safety_messages
+    from bot.screening.report import lines
+    from bot.screening.screener import EmbeddedScreener, find_spans
+
+    screener = EmbeddedScreener(BundledEmbedder())
+    for line in lines(safety_messages(), privacy_messages(), screener.judge, find_spans):
+        print(line, file=stdout)
+    return 0
+
+
+def train(stdout: TextIO) -> int:
+    """Fit the safety head on the labelled messages that are not held back; write its weights."""
+    from bot.reading.embedding import BundledEmbedder
+    from bot.screening.head import WEIGHTS
+    from bot.screening.labelled import safety_messages
+    from bot.screening.training import train as fit
+
+    messages = [m for m in safety_messages() if not m.held_back]
+    fitted = json.dumps(fit(messages, BundledEmbedder()))
+    WEIGHTS.write_text(fitted + "\n", encoding="utf-8")
+    print(f"Trained on {len(messages)} messages; weights in {WEIGHTS.name}.", file=stdout)
+    return 0
+
+
+if __name__ == "__main__":
+    tasks = {"report": report, "train": train}
+    if len(sys.argv) != 2 or sys.argv[1] not in tasks:
+        print("Say report or train.", file=sys.stderr)
+        sys.exit(2)
+    sys.exit(tasks[sys.argv[1]](sys.stdout))

@@ -18,7 +18,7 @@ SHORT = 45
 
 
 class SafetyHead:
-    """Softmax regression over one embedding; weights by `python -m bot.screening.training`."""
+    """Softmax regression over one embedding; weights by `python -m bot.commands.screen train`."""
 
     def __init__(self, embedder: Embedder, weights: Path = WEIGHTS) -> None:
         """Load the weights, a few kB. Raises ValueError when they fit another embedder."""

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from bot.core.care import Span, SpanKind
-from bot.screening.names import is_first_name
+from bot.screening.names import is_first_name, is_office, reads_as_given_name
 from bot.screening.places import span
 
 _RELATION = (
@@ -18,12 +18,12 @@ _RELATION = (
     r"manager|teacher|co-?worker|colleague|partner|boyfriend|girlfriend|ex|foreman|supervisor|roommate|flatmate|housemate|"
     r"daughter|son|niece|nephew|mother|father|mom|mum|dad|grandmother|grandfather|grandma|grandpa|nan|stepdad|stepmom|stepson|"
     r"stepdaughter|classmate|tenant|kid|child|baby|boy|girl|lady|man|woman|guy|student|client|patient|babysitter|caretaker|"
-    r"super|pastor|driver|sister-in-law|brother-in-law|mother-in-law|father-in-law|son-in-law|daughter-in-law|godmother|"
+    r"super|pastor|driver|janitor|cook|hired man|worker|guard|doorman|barber|cashier|seamstress|cleaner|porter|mechanic|waitress|waiter|butcher|baker|farmhand|mailman|priest|deacon|brothers|sisters|girls|boys|twins|sister-in-law|brother-in-law|mother-in-law|father-in-law|son-in-law|daughter-in-law|godmother|"
     r"godson|granddaughter|grandson|comadre|compadre|parents|in-laws|family|crew ?mate|gardener|nanny|cook|helper|"
     r"vecin[oa]s?|amig[oa]|prim[oa]|ti[oa]|herman[oa]|hermanit[oa]|espos[oa]|marido|mujer|pareja|jef[ea]|casero|casera|maestr[oa]|profesor[a]?|"
     r"companer[oa]|novi[oa]|dueno|duena|cunad[oa]|suegr[oa]|hij[oa]|hijit[oa]|sobrin[oa]|niet[oa]|madre|padre|mama|papa|abuel[oa]|abuelit[oa]|nin[oa]|"
-    r"yerno|nuera|senor|senora|muchach[oa]|chic[oa]|joven|patron|patrona|encargad[oa]|ahijad[oa]|madrina|padrino|alumn[oa]|inquilin[oa]|"
-    r"vizinh[oa]s?|colega|irma|irmao|filh[oa]|sobrinh[oa]|net[oa]|mae|pai|avo|sogr[oa]|namorad[oa]|chefe|patrao|patroa|moc[oa]|menin[oa]|genro|nora|"
+    r"yerno|nuera|senor|senora|muchach[oa]|chic[oa]|joven|patron|patrona|encargad[oa]|ahijad[oa]|madrina|padrino|alumn[oa]|inquilin[oa]|conserje|portero|portera|cociner[oa]|pe[ou]n|obrer[oa]|panader[oa]|carnicero|cajera|costurera|mesero|mesera|repartidor|albanil|cura|cuidador[a]?|limpiador[a]?|chofer|"
+    r"porteiro|faxineira|diarista|pedreiro|motorista|cozinheir[oa]|moca|rapaz|garot[oa]|vizinh[oa]s?|colega|irma|irmao|filh[oa]|sobrinh[oa]|net[oa]|mae|pai|avo|sogr[oa]|namorad[oa]|chefe|patrao|patroa|moc[oa]|menin[oa]|genro|nora|"
     r"empregad[oa]|inquilin[oa]|alun[oa]|professor[a]?|padrasto|madrasta|enteado"
 )
 
@@ -35,12 +35,12 @@ def _people(pattern: str) -> re.Pattern[str]:
 
 _OWNER = (
     r"(?:my|our|his|her|their|your|the|a|that|this|one of (?:my|our)|mi|mis|su|sus|tu|nuestr[oa]s?|el|la|los|un|una|aquel|esa?|ese|"
-    r"meu|minha|o|seu|sua|nosso|nossa|um|uma|a|\w+'s)"
+    r"meu|minha|o|seu|sua|nosso|nossa|um|uma|a|\w+'s|(?:(?:mr|mrs|ms|dr|don|dona|sra|sr)\.?\s)?@'s)"
 )
 _NAME = r"(?:(?:don|dona|sra?\.?|mrs?\.?|ms\.?|dr\.?)\s)?@"
 _WHERE = (
     r"(?:\s(?:next door|upstairs|downstairs|across the (?:hall|street|landing)|from (?:work|church|\w+)|in (?:\d\w*|apartment \w+|flat \w+|unit \w+)|"
-    r"de (?:al lado|arriba|abajo|enfrente|la esquina|la vuelta|cima|baixo|mi (?:cuadra|calle|edificio))|del? (?:tercer[oa]|segund[oa]|primer[oa]|cuart[oa]|\d\w*)(?:\s\w+)?|do lado|ao lado))"
+    r"de (?:al lado|arriba|abajo|enfrente|la esquina|la vuelta|cima|baixo|mi (?:cuadra|calle|edificio))|del? (?:tercer[oa]|segund[oa]|primer[oa]|cuart[oa]|\d\w*)(?:\s\w+)?|do lado|ao lado|(?:de|del|da|do|dos|of|from|at) (?:(?:la|el|the|my|mi|seu|sua|meu|minha|dona|don) )?(?:@|\w+)))"
 )
 _SUBJECT = (
     rf"(?:(?<!\w){_OWNER}\s(?:(?:older|younger|little|big|oldest|youngest|best|good|elderly|mejor|good|querid[oa]|melhor)\s)?"
@@ -53,7 +53,7 @@ _LINK = (
     r"de la \w+|with two kids|con \w+ hijos|tambem|finally|never told anyone that (?:he|she)|told me (?:that )?(?:he|she)|me conto que|dijo que|confided (?:that )?(?:he|she))){0,3},?\s"
 )
 _CONDITION = (
-    r"(?:hiv|aids|the virus|cancer|leukemia|lymphoma|a tumou?r|diabetes|diabetic|epilepsy|seizures|asthma|lupus|hepatitis(?: [abc])?|tuberculosis|tb|"
+    r"(?:hiv|aids|the virus|cancer|leukemia|lymphoma|a tumou?r|anemia(?: falciforme)?|sickle[- ]cell(?: disease)?|diabetes|diabetic|epilepsy|seizures|asthma|lupus|hepatitis(?: [abc])?|tuberculosis|tb|"
     r"parkinson'?s?|alzheimer'?s?|dementia|multiple sclerosis|ms|als|sickle cell|kidney (?:failure|disease)|heart (?:failure|disease|condition)|"
     r"copd|emphysema|cirrhosis|syphilis|herpes|chlamydia|gonorrhea|an std|an sti|long covid|covid|autism|autistic|adhd|down syndrome|dyslexia|"
     r"schizophreni[ac]|bipolar(?: disorder)?|depression|clinical depression|postpartum depression|anxiety|ptsd|anorexi[ac]|bulimi[ac]|an eating disorder|ocd|psychosis|"
@@ -109,7 +109,7 @@ _STATUS = _people(
     rf"|(?:overstayed|crossed (?:the border |the river |over )?(?:without papers|illegally|the desert)|entered (?:illegally|without papers|the country illegally)|snuck across|came (?:here )?(?:illegally|across the border)|jumped the border)(?: (?:his|her|their|a) (?:\w+ )?visa)?"
     rf"|(?:got|has|received|have|is under|faces|is fighting)\s(?:an?\s)?(?:final\s)?(?:deportation|removal) (?:order|letter|notice|hearing|case)"
     rf"|(?:claimed asylum|applied for asylum|lost (?:his|her|their) asylum (?:case|claim)|was denied asylum|uses (?:a fake|somebody else's|someone else's|false) (?:social|ssn|papers)|works (?:with|under|on) (?:a fake|fake|a borrowed|someone else's) (?:social|papers|ssn|name))"
-    rf"|(?:no tiene|no tienen|no tenia|nunca tuvo|sigue sin|siguen sin|esta sin|estan sin|vive sin|anda sin|trabaja sin|vino sin|entro sin|cruzo sin|llego sin|perdio (?:su|sus|el|la)|sin)\s(?:sus |los |ningun |permiso de |la )?(?:papeles|documentos|documentacion|visa|residencia|permiso de trabajo|trabajo legal|estatus|green card|nie|regularizar)"
+    rf"|(?:no tiene|no tienen|no tenia|nunca tuvo|sigue sin|siguen sin|esta sin|estan sin|vive sin|anda sin|trabaja sin|vino sin|entro sin|cruzo sin|se quedo sin|se quedaron sin|quedo sin|anda(?:ba)? sin|llego sin|perdio (?:su|sus|el|la)|sin)\s(?:sus |los |ningun |permiso de |la )?(?:papeles|documentos|documentacion|visa|residencia|permiso de trabajo|trabajo legal|estatus|green card|nie|regularizar)"
     rf"|(?:es|son|esta|estan|era|esta aqui|sigue|siendo|fue|fueron|vive|vive como|aun es)\s(?:\w+\s)?(?:indocumentad[oa]s?|ilegal(?:es)?|irregular(?:es)?|en situacion irregular|solicitante de asilo|refugiad[oa]s?|deportad[oa]s?|en proceso de (?:deportacion|asilo)|detenid[oa] (?:por|en) (?:la migra|migracion|ice|inmigracion|extranjeria)|dreamer|en (?:un )?(?:cie|centro de detencion))"
     rf"|(?:tiene|tienen|recibio|le llego|le dieron|carga|con)\s(?:una |la |su )?(?:orden|carta|aviso) de (?:deportacion|expulsion|salida)"
     rf"|(?:le negaron|le rechazaron|pidio|pidieron|solicito|espera|esta esperando|tramita)\s(?:el |su |la |los )?(?:asilo|refugio|visa|papeles|residencia|green card)"
@@ -121,7 +121,7 @@ _STATUS = _people(
     rf")(?!\w)"
 )
 _PAPERS_OF = _people(
-    rf"(?<!\w)(?:(?:{_OWNER}\s(?:{_RELATION})(?:\s@)?'s|@'s|(?:her|his|their))\s)(?:\w+\s)?(?:visa|papers|green card|work permit|permit|asylum (?:claim|case|application)|residency|immigration status|daca|tps|status)\s(?:has |was |is |just |had |already |got )*(?:ran out|run out|expired|expires|was denied|denied|rejected|lapsed|revoked|not (?:in order|valid)|fake|false|pending|cancelled)(?!\w)"
+    rf"(?<!\w)(?:(?:{_OWNER}\s(?:{_RELATION})(?:\s@)?'s|@'s|(?:her|his|their))\s)(?:\w+\s)?(?:visa|papers|green card|work permit|permit|asylum (?:claim|case|application)|residency|immigration status|daca|tps|status)\s(?:has |was |is |just |had |already |got )*(?:ran out|run out|refused|was refused|turned down|expired|expires|was denied|denied|rejected|lapsed|revoked|not (?:in order|valid)|fake|false|pending|cancelled)(?!\w)"
     rf"|(?<!\w)(?:la|el|su|sus|los) (?:visa|visado|permiso(?: de (?:trabajo|residencia))?|papeles|residencia|asilo|nie|solicitud de asilo|tarjeta) (?:de|del) (?:(?:{_OWNER}\s)?(?:{_RELATION})(?:\s@)?|@)\s(?:ya )?(?:se )?(?:vencio|caduco|expiro|fue (?:negad[oa]|rechazad[oa])|esta vencid[oa]|esta caducad[oa]|estan vencidos)"
     rf"|(?<!\w)(?:ice|la migra|immigration|border patrol|migracion|inmigracion|extranjeria)\s(?:\w+\s)?(?:took|detained|picked up|arrested|deported|is looking for|came for|grabbed|se llevo a|detuvo a|agarro a|deporto a|busca a|quiere deportar a)\s(?:(?:{_OWNER}\s)?(?:{_RELATION})(?:\s@)?|@)(?!\w)"
     rf"|(?<!\w)(?:they |are |will |going to )?(?:deported|deporting|deport) (?:(?:{_OWNER}\s)(?:{_RELATION})(?:\s@)?|@)(?!\w)"
@@ -130,7 +130,7 @@ _PAPERS_OF = _people(
     rf"|(?<!\w)(?:o|a) (?:visto|autorizacao de residencia) (?:do|da|de) (?:(?:{_OWNER}\s)?(?:{_RELATION})(?:\s@)?|@)\s(?:ja )?(?:venceu|expirou|caducou|foi negado)"
     rf"|(?<!\w)deportaram (?:(?:{_OWNER}\s)(?:{_RELATION})(?:\s@)?|(?:o|a) @)"
 )
-_PRONOUN = re.compile(r"(?<!\w)(he|she|they|ella|ele|ela)(?='?\w*\s)")
+_PRONOUN = re.compile(r"(?<!\w)(he|she|they|ella|ele|ela)(?='?s?\s)")
 
 
 def health(text: str, even: str, named: str) -> Iterator[Span]:
@@ -161,28 +161,30 @@ def with_names_marked(text: str, even: str) -> str:
     """
     marked = list(even)
     for m in _PERSON.finditer(text):
-        word = m[0].split()[0].rstrip(".")
-        if (is_first_name(word) and not _common(word, text, m.start())) or len(m[0].split()) > 1 and is_first_name(m[0].split()[0]):
-            marked[m.start() : m.end()] = "@" + "~" * (m.end() - m.start() - 1)
+        start = m.start()
+        for word in re.finditer(r"\S+", m[0]):
+            start = m.start() + word.start()
+            opens = start == 0 or text[:start].rstrip()[-1:] in ".!?"
+            if word[0].isupper() and len(word[0]) > 1:
+                continue
+            if reads_as_given_name(word[0]) and not (opens and word[0].lower() in _OPENERS):
+                break
+        else:
+            continue
+        if text[start].isupper():
+            marked[start : m.end()] = "@" + "~" * (m.end() - start - 1)
     somebody = re.search(rf"@|(?<!\w)(?:{_RELATION})(?!\w)", "".join(marked))
-    if somebody:
-        for m in _PRONOUN.finditer(even):
-            if m.start() > somebody.start():
-                marked[m.start() : m.end(1)] = "@" + "~" * (m.end(1) - m.start() - 1)
+    for m in _PRONOUN.finditer(even):
+        if m[1] != "they" or (somebody and m.start() > somebody.start()):
+            marked[m.start() : m.end(1)] = "@" + "~" * (m.end(1) - m.start() - 1)
     return "".join(marked)
 
 
+_OPENERS = {"will", "may", "mark", "hope", "grace", "art", "bill", "sue", "an", "sol", "mar", "joy"}
 _PERSON = re.compile(
     r"[A-ZÁÉÍÓÚÑÇÂÊÔÃÕ][\w’'-]*?(?='s\b|’s\b|\W|$)"
     r"(?:\s(?:(?:de|del|da|dos|la|los)\s){0,2}[A-ZÁÉÍÓÚÑÇÂÊÔÃÕ][\w-]+)*"
 )
-
-
-def _common(word: str, text: str, start: int) -> bool:
-    """True when a capital at a sentence start may be an ordinary word ("Will", "May")."""
-    return word.lower() in {"will", "may", "mark", "hope", "grace", "art", "bill", "sue", "an", "sol", "mar"} and (
-        start == 0 or text[:start].rstrip()[-1:] in ".!?"
-    )
 
 
 # --- children -------------------------------------------------------------------------------
@@ -204,7 +206,7 @@ _CHILD = re.compile(
 )
 _AGE = re.compile(
     r"(?:,\s?|\s\(|\s|, who is |, who's |who just turned |, que tiene |, de |, tiene |\(de )(?:aged? )?(?<!\d)(?:[1-9]|1[0-7]|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|"
-    r"fifteen|sixteen|dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez|once|doce|trece|catorce|quince|dieciseis|oito|nove|dez|sete|onze|doze|treze|quatorze|quinze)"
+    r"fifteen|sixteen|dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez|once(?= anos)|doce|trece|catorce|quince|dieciseis|oito|nove|dez|sete|onze|doze|treze|quatorze|quinze)"
     r"(?!\d|\w|:)(?:[ -](?:years?[ -]olds?|yrs?|yo|anos?|anitos)|(?=[,).]))(?:\b)?"
 )
 _PLACE = re.compile(r"\s?(?:,|\))?\s?(?:who )?(?:lives? (?:at|on|in)|from|en|de|vive en|que vive en|mora n[ao]|of)\s(?:the )?(?:[A-ZÁÉÍÓÚÑ][\w-]+)(?:\s(?:de |la |del )?[A-ZÁÉÍÓÚÑ\d][\w-]+){0,3}")
@@ -223,7 +225,14 @@ def minors(text: str, even: str) -> Iterator[Span]:
         child = _CHILD.search(flat)
         for m in _GIVEN.finditer(piece):
             first = m[0].split()[0]
-            if not is_first_name(first) or (first.islower() and not _follows_child(flat, m.start())):
+            if is_office(first):
+                continue
+            led = _follows_child(flat, m.start())
+            if first.islower() and not (led and is_first_name(first)):
+                continue
+            if not is_first_name(first) and not (
+                reads_as_given_name(first) and (led or _AGE.match(flat, m.end()))
+            ):
                 continue
             if school and school.start() <= m.start() < school.end():
                 continue
@@ -248,13 +257,13 @@ def minors(text: str, even: str) -> Iterator[Span]:
 
 
 def _follows_child(flat: str, start: int) -> bool:
-    return bool(re.search(r"(?:son|daughter|niece|nephew|grandson|granddaughter|kid|hij[oa]|sobrin[oa]|niet[oa]|nin[oa]|filh[oa]|net[oa]|menin[oa]|alumn[oa])[\s,]+$", flat[:start]))
+    return bool(re.search(r"(?:little|son|daughter|niece|nephew|grandson|granddaughter|kid|boy|girl|student|pupil|brother|sister|hij[oa]|hermanit[oa]|hijit[oa]|sobrin[oa]|niet[oa]|nin[oa]|filh[oa]|net[oa]|menin[oa]|alumn[oa])[\s,]+$", flat[:start]))
 
 
 def _sentences(text: str) -> Iterator[tuple[int, int]]:
     """Where sentences stand; a full stop ends one unless it follows an initial or abbreviation."""
     start = 0
-    for m in re.finditer(r"(?<!\b[A-Z])(?<!\bSt)(?<!\bNo)[.!?…]+\s+|\n+", text):
+    for m in re.finditer(r"(?<!\b[A-Z])(?<!\b(?:St|No|Ms|Mr|Dr|Sr))(?<!\b(?:Mrs|Sra|Dra))[.!?…]+\s+|\n+", text):
         yield start, m.end()
         start = m.end()
     if start < len(text):

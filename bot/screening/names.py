@@ -12,7 +12,7 @@ from bot.screening.places import level, span
 
 _LEXICON = Path(__file__).parent / "lexicon"
 _PARTICLES = {"de", "del", "da", "do", "dos", "das", "van", "von", "der", "den", "la", "los", "las",
-              "al", "el", "bin", "binti", "y", "e", "di", "le", "san", "santa", "ter", "abu", "ibn"}
+              "al", "el", "bin", "binti", "di", "le", "san", "santa", "ter", "abu", "ibn"}
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*\.?")
 _HONORIFIC = {
     "mr", "mrs", "ms", "miss", "mx", "sr", "sra", "srta", "senor", "senora", "senorita", "don",
@@ -90,7 +90,7 @@ _PLACE_BEFORE = re.compile(
 _PLACE_AFTER = re.compile(
     r"^(?:'s)?\s+(?:street|st\b|avenue|ave\b|road|rd\b|school|elementary|high|middle|academy|park|library|hospital|center|centre|foundation|"
     r"clinic|church|university|college|hall|bridge|building|house|towers?|blvd|boulevard|drive|lane|way|plaza|primary|community|"
-    r"memorial|day|apartments|prize|award|avenue|recreation|expressway|stadium|scholarship|act\b|law\b|housing|homes|projects)"
+    r"memorial|day|apartments|prize|award|avenue|recreation|expressway|stadium|scholarship|act\b|law\b|housing|homes|projects)(?!\w)"
 )
 _CUE = re.compile(
     r"(?:neighbou?r|friend|cousin|uncle|aunt|brother|sister|husband|wife|boss|landlord|manager|teacher|coworker|colleague|"
@@ -134,6 +134,41 @@ _FIRST_WORDS = {
 }  # fmt: skip
 
 
+_SENTENCE_WORDS = frozenset(
+    """
+    nobody everyone everybody people many some most half somebody someone anyone anybody none few both all each
+    another others neighbors neighbours families parents kids children women men mothers residents tenants
+    workers students teachers nurses a an this that these those there here what who why how where while since
+    though although please also only just even still maybe perhaps once two three four five six seven eight nine
+    ten our your its their his her him them us me you it yes not now never always sometimes until unless because
+    call text write ring ask tell send mail email visit meet see go come let make take give get have has had do
+    did does is are was were will would could should can may might must from to of by for up down out over under
+    again together without about against between during through first second third next finally later one
+    nadie todos todas muchos muchas alguien algunos algunas varios gente personas vecinas familias padres hijos
+    ninos jovenes trabajadores alumnos maestros ese esa eso este esta esto estos estas aquel aquella aqui alli ahi
+    alla quien donde mientras aunque tambien solo todavia quizas tal vez dos tres cuatro cinco seis siete ocho
+    nueve diez nuestro nuestra nuestros su sus tu te me le les lo ya nunca siempre a veces hasta sin sobre contra
+    entre llame llamame escribe escribeme busca buscame ven vamos fui fue era eran son somos soy estoy estaba hace
+    hago tengo tiene vive vivo vivia viviamos trabajo anote apunte marque mande manda ahora luego despues antes
+    entonces primero anoche manana otro otra cada cuando al del en de con para por desde segun
+    ninguem todo toda todos muita muitos alguem gente pessoas familias nosso nossa seu sua meu minha isso essa esse
+    aqui ali la onde enquanto tambem so ainda talvez nem nunca sempre ate sem moro moramos fui foi era sao sou
+    estou tenho tem agora depois antes hoje ontem amanha outro outra cada no na nos nas um uma os as o mas liga me
+    parkinson parkinsons alzheimer alzheimers crohn covid instagram telegram twitter tiktok medicaid obamacare
+    chicago miami london madrid mexico peru brasil brazil lima bogota caracas america europe espana texas boston
+    """.split()
+)
+
+
+def reads_as_given_name(word: str) -> bool:
+    """True when a capitalised `word` may be anybody's given name: listed, or no word we know."""
+    even = level(word.rstrip("."))
+    if is_first_name(even):
+        return True
+    known = even in _SENTENCE_WORDS or even in _NOT_NAMES or even in _HONORIFIC
+    return len(even) > 2 and not known and even not in _PARTICLES
+
+
 @cache
 def _listed(name: str) -> frozenset[str]:
     return frozenset(level((_LEXICON / f"{name}.txt").read_text(encoding="utf-8")).split())
@@ -149,6 +184,11 @@ def is_first_name(word: str) -> bool:
     return level(word) in _listed("first_names")
 
 
+def is_office(word: str) -> bool:
+    """True when `word` is the name of a public office ("Senator")."""
+    return bool(re.fullmatch(_OFFICE, level(word)))
+
+
 def full_names(text: str, even: str) -> Iterator[Span]:
     """Given name and surname of other, private people; neither the teller's own nor officials'."""
     for start, end in [*_capitalised(text, even), *_lower_case(text, even)]:
@@ -156,7 +196,7 @@ def full_names(text: str, even: str) -> Iterator[Span]:
         name = " ".join(even[start:end].split())
         if any(public in name for public in _public()) or _OWN.search(before):
             continue
-        if _OFFICE_BEFORE.search(before) or _OFFICE_AFTER.match(after):
+        if is_office(name.split()[0]) or _OFFICE_BEFORE.search(before) or _OFFICE_AFTER.match(after):
             continue
         if _PLACE_BEFORE.search(before) and not _STRONG_CUE.search(before):
             continue
@@ -246,9 +286,9 @@ def _person(text: str, even: str, run: list[re.Match[str]]) -> tuple[int, int] |
         return start, end
     if cued or (_known_surname(last) and _known_surname(first) and _CUE.search(even[:start])):
         return start, end
-    if _known_surname(last) and last not in _SURNAME_WORDS and not _opens(text, start):
-        return start, end
-    return None
+    sure = _known_surname(last) and last not in _SURNAME_WORDS
+    sure = sure or (len(capitals) > 2 and _known_surname(level(capitals[1][0])))
+    return (start, end) if sure and reads_as_given_name(first) else None
 
 
 def _known_surname(word: str) -> bool:

@@ -32,12 +32,12 @@ _CUED = re.compile(
     r"medicare|medicaid|driver'?s? licen[sc]e|licen[sc]e|licencia|brp|visa|nss|nit|nis|sus|"
     r"cartao (?:de )?cidadao|seguro social|member(?:ship)?|inmate|booking|student|employee|"
     r"tarjeta|account|cuenta|conta|permit|residence card|green card|identity card|id(?: card)?|"
-    r"identidad|identidade|identificacion|boletim de ocorrencia|bo|denuncia|carpeta)"
-    r"(?:\s+(?:de (?:identidad|ciudadania|residencia|investigacion)|of|card|file|plate))*"
+    r"identidad|identidade|identificacion|averiguacion(?: previa)?|causa|boletim de ocorrencia|bo|denuncia|carpeta)"
+    r"(?:\s+(?:de (?:identidad|ciudadania|residencia|investigacion)|card|file|plate|(?:de|del|of|on) (?:(?:la|el|su|the|his|her) )?\w+))?"
     r"[\s:#,(]*(?:(?:no|num|nro|number|numero|n|id)?\s?[.:º°#]*\s*)?"
     r"(?:(?:is|es|e|was|era|ends in|numero|number|con|with)\s+)?(?:the\s|el\s|la\s|o\s)?"
-    r"[#:\s]*([a-z]{0,4}[- ]?[\d][\w./-]*(?:[ -][\da-z]{2,4}(?=[\s.,;)]|$)(?<=\d))*|[a-z]{3}[- ]?\d{3,4}|"
-    r"[a-z]{1,3}[- ]?\d{2,4}[- ]?[a-z]{0,3}|[a-z]{2,4}-\d[\w-]*)"
+    r"[#:\s]*((?!(?:in|on|at|en|em|no|de|from|and|y|e|to|by|for|since) )(?:[a-z]{0,4}[-/ ]?\d[\w./-]*(?:[ -][\da-z]{2,4}(?=[\s.,;)]|$)(?<=\d))*|[a-z]{3}[- ]?\d{3,4}|"
+    r"[a-z]{1,3}[- ]?\d{2,4}[- ]?[a-z]{0,3}|[a-z]{2,4}-\d[\w-]*))"
 )
 _NOT_A_NUMBER = re.compile(r"^(?:(?:19|20)\d\d|\d{1,3}|\d+(?:st|nd|rd|th|am|pm|k|m|%)|\d+[.,]\d+)$")
 

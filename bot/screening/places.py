@@ -107,6 +107,7 @@ _CALL = re.compile(
     r"landline|fijo|num)\b\W*(?:\S+\W+){0,5}$"
 )
 _LOCAL = re.compile(r"(?<![\d/.$€£-])(?:\d{3}[-. ]\d{4}|\d{4}[-. ]\d{4}|\d{2}[-. ]\d{2}[-. ]\d{2}[-. ]\d{2})(?![\d/-])")
+_MOBILE = re.compile(r"07\d{3} ?\d{6}(?!\d)")
 _NOT_CALL = re.compile(
     r"(?:case|docket|file|expediente|folio|caso|processo|account|cuenta|conta|invoice|factura|route|"
     r"bus|line|linea|ssn|dni|cedula|passport|pasaporte|cpf|rg|claim|permit|order|ref(?:erence)?|rut|"
@@ -128,7 +129,7 @@ def phones(text: str, even: str) -> Iterator[Span]:
         matcher = phonenumbers.PhoneNumberMatcher(
             text, region, leniency=phonenumbers.Leniency.POSSIBLE
         )
-        found += [(m.start, m.end) for m in matcher if _CALL.search(even[: m.start])]
+        found += [(m.start, m.end) for m in matcher if text[m.start] == "+" or _MOBILE.match(text, m.start) or _CALL.search(even[: m.start])]
     found += [
         (m.start(), m.end())
         for m in _LOCAL.finditer(even)

@@ -10,8 +10,7 @@ from bot.core.care import Safety
 from bot.screening.normal import fold
 from bot.screening.patterns import compile_all, rules
 
-_FRESH = compile_all(
-    [
+_FRESH_MARKS = [
         "last (?:night|week|sunday|saturday|friday|monday|tuesday|wednesday|thursday)",
         "yesterday",
         "this (?:morning|week|weekend|afternoon|evening)",
@@ -34,8 +33,9 @@ _FRESH = compile_all(
         "essa semana|esta noite|essa noite",
         "ultimamente",
         "(?:ha|han) vuelto",
-    ]
-)
+]
+_FRESH = compile_all(_FRESH_MARKS)
+_TODAY = compile_all([*_FRESH_MARKS, "today|now|just|hoy|ahora|hoje|agora"])
 _FAR = compile_all(
     [
         "used to",
@@ -94,6 +94,9 @@ _NEVER = re.compile(
     r"im not|isnt|wasnt) (?:(?:going|want|trying|plan|me|se|quiero|voy a|to|even|actually|ever|"
     r"vou|quero|thinking|planning|about|of|pense en|he pensado en) )*$"
 )
+_THEN = re.compile(
+    r" (?:used to|use to|was|were|would|had been|kept|solia|costumava|estaba|estava) (?:\w+ ){0,2}$"
+)
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,7 @@ class Signs:
     everyday: bool
     serving: bool
     work: bool
+    far: bool
     pain: bool
 
 
@@ -118,16 +122,16 @@ def signs(text: str) -> Signs:
     serving = bool(_SERVES.search(folded))
     work = bool(_SPEAKS_OF_A_WORK.search(folded))
     many = bool(_MANY.search(folded))
-    own = _open(rules("own_life"), spoken)
-    others = _open(rules("others"), spoken)
     far = bool(_FAR.search(folded))
+    own = _open(rules("own_life"), spoken, far)
+    others = _open(rules("others"), spoken, far)
     fresh = old = False
     for match in rules("done").finditer(spoken):
         start = spoken.rfind(" . ", 0, match.start()) + 1
         end = spoken.find(" . ", match.end())
         sentence = spoken[start : end if end >= 0 else len(spoken)]
         after = spoken[match.end() :]
-        recent = _FRESH.search(after) if far else _FRESH.search(sentence)
+        recent = _FRESH.search(after) if far else _TODAY.search(sentence)
         fresh = fresh or bool(recent)
         old = old or not recent
     told_of_others = (serving and many) or work
@@ -139,20 +143,25 @@ def signs(text: str) -> Signs:
         everyday=spoken != folded,
         serving=serving,
         work=work,
+        far=far,
         pain=bool(rules("pain").search(spoken)),
     )
 
 
-def _open(pattern: re.Pattern[str], spoken: str) -> bool:
-    """True when the pattern matches somewhere without a denial just before it."""
-    return any(not _NEVER.search(spoken[: m.start()] + " ") for m in pattern.finditer(spoken))
+def _open(pattern: re.Pattern[str], spoken: str, far: bool) -> bool:
+    """True when the pattern matches without a denial, or a far past, just before it."""
+    for m in pattern.finditer(spoken):
+        before = spoken[: m.start()].rstrip() + " "
+        if not _NEVER.search(before) and not (far and _THEN.search(before)):
+            return True
+    return False
 
 
 Chances = Callable[[str], Sequence[float]]
 """Probabilities of crisis, distress and none for a text, summing to 1."""
 
-CRISIS_FLOOR = 0.55
-LEANING = 0.25
+CRISIS_FLOOR = 0.68
+"""The head's chance of crisis that is enough without any rule; from cross-validation by author."""
 
 
 def judge(text: str, chances: Chances | None) -> Safety:
@@ -165,12 +174,12 @@ def judge(text: str, chances: Chances | None) -> Safety:
             return Safety.CRISIS
         return Safety.DISTRESS if seen.old_harm or seen.pain else Safety.NONE
     crisis, distress, none = chances(text)
-    floor = CRISIS_FLOOR
-    if seen.hints:
-        floor -= 0.15 * min(seen.hints, 2)
+    floor = CRISIS_FLOOR - 0.15 * min(seen.hints, 2)
     if seen.everyday or seen.serving or seen.work:
-        floor += 0.25
-    if crisis >= floor:
+        floor += 0.3
+    if seen.far or seen.pain:
+        floor += 0.12
+    if crisis >= min(floor, 0.985):
         return Safety.CRISIS
     if seen.pain or seen.old_harm:
         distress += 0.3

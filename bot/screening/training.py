@@ -1,16 +1,14 @@
-"""Trains the safety head on the labelled messages: `python -m bot.screening.training`."""
+"""Trains the safety head: `python -m bot.commands.screen train`, which brings the embedder."""
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
-from bot.screening.head import CLASSES, WEIGHTS
-from bot.screening.labelled import SafetyMessage, safety_messages
+from bot.screening.head import CLASSES
+from bot.screening.labelled import SafetyMessage
 from bot.usecases.ports import Embedder
 
 PENALTY = 0.01
@@ -32,17 +30,3 @@ def train(messages: Sequence[SafetyMessage], embedder: Embedder) -> dict[str, ob
         "weights": [[float(f"{w:.5g}") for w in row] for row in weights],
         "bias": [float(f"{b:.6g}") for b in bias],
     }
-
-
-def main(path: Path = WEIGHTS) -> int:
-    """Train on everything not held back and write the weights."""
-    from bot.reading.embedding import BundledEmbedder
-
-    messages = [m for m in safety_messages() if not m.held_back]
-    path.write_text(json.dumps(train(messages, BundledEmbedder())) + "\n", encoding="utf-8")
-    print(f"Trained on {len(messages)} messages; weights in {path.name}.", file=sys.stderr)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
