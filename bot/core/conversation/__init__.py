@@ -28,7 +28,8 @@ AWAY = timedelta(hours=12)
 
 ALWAYS = buttons("rest", "help", "forget", "withdraw", "read_back", "undo", "example", "thats_it",
                  "skip", "back", "yes", "no", "dont_know", "confused", "go_on", "my_stories",
-                 "my_data", "finish", "tell_again", "release", "choose_part")  # fmt: skip
+                 "my_data", "finish", "tell_again", "release", "choose_part", "enough",
+                 "one_more")  # fmt: skip
 """What may be meant by words at any time, whether or not there is a button for it."""
 
 WORD_COMMANDS = {

@@ -6,12 +6,16 @@ import re
 
 from bot.core.consent import AgeBand, Participation
 from bot.core.conversation.talk import STEPS, Asked, Talk, button, buttons, not_understood
+from bot.core.narrative import count_words
 from bot.core.turn import Line
 
 WORDING = "2026-11"
 """Version of the consent wording in prompts/messages/*/arriving.yaml and releasing.yaml."""
 
 ADULT_AT = 18
+
+GREETING = 4
+"""Words up to which a message before consent is only a hello."""
 
 
 def ask_welcome(talk: Talk) -> None:
@@ -77,9 +81,14 @@ def hear_consent(talk: Talk) -> None:
 
 
 def not_kept(talk: Talk) -> None:
-    """Before consent nothing typed is kept: say so, and ask again."""
-    if talk.text:
+    """Before consent nothing typed is kept: say so, and ask again.
+
+    A greeting is answered by the question alone; there is nothing in it to hold on to.
+    """
+    if count_words(talk.text) > GREETING:
         talk.say("arriving.not_kept")
+        talk.stay()
+    elif talk.text and talk.choice is None:
         talk.stay()
     else:
         not_understood(talk)

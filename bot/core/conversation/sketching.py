@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.core.conversation.talk import STEPS, Talk, button, buttons
-from bot.core.narrative import StoryOf, count_words
+from bot.core.narrative import Element, StoryOf, count_words
 from bot.core.quoting import has_words, quotation
 from bot.core.turn import Line
 
@@ -11,6 +11,13 @@ LONG_FOR_A_LINE = 40
 """Words after which an answer about oneself is already a telling, not a sketch."""
 
 BACKWARDS = (StoryOf.NOW, StoryOf.US, StoryOf.SELF)
+
+MEANT = {
+    StoryOf.NOW: Element.NOW_CHALLENGE,
+    StoryOf.US: Element.US_WHO,
+    StoryOf.SELF: Element.SELF_CHALLENGE,
+}
+"""What each sketch asks for, to say it another way to someone who did not understand."""
 
 
 def ask(talk: Talk) -> None:
@@ -29,7 +36,10 @@ def hear(talk: Talk) -> None:
     if talk.choice == "choose_part":
         talk.go("choose_part")
         return
-    if talk.choice not in ("skip", "no", "dont_know", "thats_it", "go_on"):
+    if talk.choice == "confused":
+        talk.say(f"hints.{MEANT[stage]}", choices=[buttons("skip", "choose_part")])
+        return
+    if talk.choice not in ("skip", "no", "dont_know", "thats_it", "go_on", "enough", "one_more"):
         if not has_words(talk.text):
             talk.say("general.no_words")
             return

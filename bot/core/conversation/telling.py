@@ -47,7 +47,7 @@ def hear_telling(talk: Talk) -> Asking[None]:
     """Take every message until "that's it"."""
     part = talk.part
     match talk.choice:
-        case "thats_it":
+        case "thats_it" | "enough":
             yield from close_telling(talk)
         case "example":
             element = ORDER_OF_CARE[talk.stage][0]
@@ -202,7 +202,7 @@ def hear_answer(talk: Talk) -> Asking[None]:
         case "example":
             yield from show_example(talk, element, talk.part.text)
             talk.say("coaching.your_turn", choices=[ANSWERING])
-        case "skip" | "no" | "dont_know":
+        case "skip" | "no" | "dont_know" | "one_more":
             talk.add("skipped", element.value)
             if talk.choice == "dont_know":
                 talk.say("coaching.dont_know")
@@ -273,6 +273,10 @@ def ask_value(talk: Talk) -> None:
 
 def hear_value(talk: Talk) -> Asking[None]:
     """Their own name for it is kept as their words; then on."""
+    if talk.choice in ("enough", "thats_it"):
+        talk.session.notes["value_checked"] = True
+        talk.go("offer")
+        return
     if talk.choice == "not_quite" or talk.choice == "no":
         talk.say("coaching.value_yours", choices=[buttons("skip")])
         return
@@ -281,7 +285,7 @@ def hear_value(talk: Talk) -> Asking[None]:
         talk.say(Line("coaching.value_kept", {"quote": quotation(talk.text)}))
     elif talk.choice == "yes":
         talk.story.interpretation["value_words"] = talk.note("value_words")
-    elif talk.choice not in ("skip", "dont_know", "go_on"):
+    elif talk.choice not in ("skip", "dont_know", "go_on", "one_more"):
         not_understood(talk)
         return
     talk.session.notes["value_checked"] = True
