@@ -14,6 +14,13 @@ WORDING = "2026-11"
 
 ADULT_AT = 18
 
+AGE = re.compile(
+    r"(?:i'?m|i am|im|tengo|age:?|edad:?)?\s*(\d{1,3})\s*"
+    r"(?:years?(?: old)?|yrs?|yo|y/o|a[nñ]os)?\W*",
+    re.IGNORECASE,
+)
+"""A whole message that only says an age; "almost 18" is not one and is asked again."""
+
 GREETING = 4
 """Words up to which a message before consent is only a hello."""
 
@@ -46,11 +53,11 @@ def ask_age(talk: Talk) -> None:
 
 def hear_age(talk: Talk) -> None:
     """A button, or an age in words."""
-    age = re.search(r"(?<!\d)\d{1,3}(?!\d)", talk.text)
+    age = AGE.fullmatch(talk.text.strip())
     if talk.choice in ("adult", "under_18"):
         band = AgeBand.ADULT if talk.choice == "adult" else AgeBand.UNDER_18
-    elif age and 0 < int(age[0]) < 120:
-        band = AgeBand.ADULT if int(age[0]) >= ADULT_AT else AgeBand.UNDER_18
+    elif age and 0 < int(age[1]) < 120:
+        band = AgeBand.ADULT if int(age[1]) >= ADULT_AT else AgeBand.UNDER_18
     else:
         not_kept(talk)
         return
