@@ -50,7 +50,9 @@ def has_words(text: str) -> bool:
 def cleaned(text: str) -> str:
     """The text without characters that no keyboard types: nulls, controls, direction overrides.
 
-    Line breaks, tabs, joiners inside emoji and the teller's spelling stay as they are.
+    Line breaks, tabs, joiners inside emoji and the teller's spelling stay as they are. Halves of
+    a character that came apart on the way are put together, or dropped when alone.
     """
+    text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069\ufeff]", "", text)
