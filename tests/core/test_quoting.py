@@ -70,6 +70,11 @@ def test_line_breaks_tabs_and_joined_emoji_stay() -> None:
     assert cleaned(f"a\tb\nc {family} שלום") == f"a\tb\nc {family} שלום"
 
 
+def test_halves_of_a_character_are_joined_or_dropped() -> None:
+    assert cleaned("a\ud83d\ude00b") == "a😀b"
+    assert cleaned("a\ud83db\ude00") == "ab"
+
+
 @given(st.text())
 def test_cleaning_twice_changes_nothing_more_and_keeps_every_letter(text: str) -> None:
     once = cleaned(text)
