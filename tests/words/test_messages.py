@@ -274,3 +274,9 @@ def test_spanish_questions_open_as_they_close() -> None:
 
 def test_spanish_keeps_to_the_glossary() -> None:
     assert {key for key, text in SPANISH.items() if NOT_OURS.search(text)} == set()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_two_keys_ask_the_same_question(language: str) -> None:
+    asked = [t.casefold() for key, t in TEXTS[language].items() if key.startswith("questions.")]
+    assert sorted(asked) == sorted(set(asked))

@@ -185,6 +185,8 @@ def coach(talk: Talk, reading: Reading | None, latest: str, *, more: bool = Fals
 
 def reflect(talk: Talk, reading: Reading | None, latest: str) -> list[Line]:
     """The teller's own words said back, as a line; nothing when there is nothing to quote."""
+    if not latest:
+        return []  # They skipped: an old line said back would sound like not listening.
     heard = reflection(reading, latest, talk.listed("quoted"))
     if heard is None:
         return []
@@ -202,19 +204,20 @@ def hear_answer(talk: Talk) -> Asking[None]:
         case "example":
             yield from show_example(talk, element, talk.part.text)
             talk.say("coaching.your_turn", choices=[ANSWERING])
-        case "skip" | "no" | "dont_know" | "one_more":
+        case "skip" | "no" | "dont_know" | "one_more" | "go_on":
             talk.add("skipped", element.value)
             if talk.choice == "dont_know":
                 talk.say("coaching.dont_know")
             reading = yield from reading_of(talk.stage, talk.part.text)
             coach(talk, reading, "")
-        case "confused":
+        case "confused" | "yes":
+            # A bare yes to an open question is not part of a story; say it another way.
             talk.say(f"hints.{element}", choices=[ANSWERING])
         case "thats_it" | "enough":
             talk.go("offer")
         case "tell_again":
             talk.go("telling", mode="retell")
-        case None | "yes" | "go_on" if has_words(talk.text):
+        case None if has_words(talk.text):
             yield from take_answer(talk)
         case _:
             talk.say("general.no_words")
