@@ -115,6 +115,8 @@ class Sender:
             self._wake.clear()
             if self.trouble:
                 self._idle.clear()
+            # What a chat sends while we read is stale in what we read: it gets its turn later.
+            busy = set(self._busy)
             try:
                 async with self._store.work() as work:
                     items = await work.outbox.waiting(BATCH)
@@ -128,7 +130,7 @@ class Sender:
             for item in items:
                 chats.setdefault(item.chat_id, []).append(item)
             for chat, waiting in chats.items():
-                if chat not in self._busy:
+                if chat not in busy:
                     task = asyncio.create_task(self._send_all(chat, waiting), name="sending")
                     self._busy[chat] = task
             if not self._busy and not self._wake.is_set():

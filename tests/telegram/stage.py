@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
+from threading import Thread
 
 from telegram.request import BaseRequest
 
@@ -105,22 +106,28 @@ class Stage:
             return dict(await work.inbox.counts())
 
 
-async def database(home: Path) -> str:
-    """A migrated database in `home`; its address."""
+def database(home: Path) -> str:
+    """A migrated database in `home`, made if there is none; its address."""
     home.mkdir(parents=True, exist_ok=True)
     path = home / "coach.sqlite"
     if not path.exists():
-        template = _template()
-        if not template.exists():
-            await migrate(f"sqlite+aiosqlite:///{template}")
-        shutil.copy(template, path)
+        shutil.copy(_template(), path)
     return f"sqlite+aiosqlite:///{path}"
 
 
 @cache
 def _template() -> Path:
-    """Where a database brought to head once lies, to be copied: migrating takes long."""
-    return Path(mkdtemp(prefix="coach-tests-")) / "head.sqlite"
+    """A database brought to head once, to be copied: migrating takes longer than most tests."""
+    path = Path(mkdtemp(prefix="coach-tests-")) / "head.sqlite"
+    migrating = Thread(target=lambda: asyncio.run(migrate(f"sqlite+aiosqlite:///{path}")))
+    migrating.start()
+    migrating.join()
+    return path
+
+
+def on_disk(home: Path) -> bytes:
+    """All that is written in any file under `home`."""
+    return b"".join(path.read_bytes() for path in sorted(home.rglob("*")) if path.is_file())
 
 
 @asynccontextmanager
@@ -136,7 +143,7 @@ async def running(
     request: Callable[[BotApi], BaseRequest] = InProcessRequest,
 ) -> AsyncIterator[Stage]:
     """The bot on the data directory `home`, started; stopped at the end."""
-    store = await open_store(await database(home))
+    store = await open_store(database(home))
     assert isinstance(store, SqlStore)
     api = api or BotApi(home / "console.json")
     clock = clock or FixedClock()
@@ -161,6 +168,15 @@ async def running(
     finally:
         await coach.stop()
         await store.close()
+
+
+async def eventually(claim: Callable[[], bool], seconds: float = 5.0) -> None:
+    """Wait until the claim is true."""
+    async with asyncio.timeout(seconds):
+        while True:
+            if claim():
+                return
+            await asyncio.sleep(0.01)
 
 
 def buttons(entries: Sequence[Entry]) -> list[str]:
