@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.core.care import Safety
 from bot.settings import Settings
 from bot.usecases.ports import Reader, Retriever, Screener
 from bot.wiring import Parts
@@ -43,6 +44,33 @@ async def test_so_it_does_with_the_embedded_reader(
     real_rooms: tuple[Reader, Screener, Retriever],
 ) -> None:
     await play(dialogue, tmp_path, real_rooms, caplog)
+
+
+def ordinary_lines() -> list[tuple[str, str]]:
+    """What people type in the dialogues where no danger is marked, with its language."""
+    return [
+        (text, dialogue.language)
+        for dialogue in ALL
+        for step in dialogue.steps
+        if (text := str(step.get("they", ""))) and "screener hears" not in step
+        if not text.startswith("/") and dialogue.name not in ABOUT_HARM
+    ]
+
+
+ABOUT_HARM = ("en-all-hurt", "es-dolor", "en-crisis", "es-crisis")
+
+
+async def test_an_ordinary_telling_is_never_taken_for_danger(
+    real_rooms: tuple[Reader, Screener, Retriever],
+) -> None:
+    """A false alarm stops the story and throws the words away, so not one is acceptable here."""
+    _, screener, _ = real_rooms
+    alarms = [
+        text
+        for text, language in ordinary_lines()
+        if await screener.safety(text, language) is Safety.CRISIS
+    ]
+    assert not alarms, "taken for danger:\n" + "\n".join(alarms)
 
 
 async def play(
