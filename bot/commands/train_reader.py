@@ -7,19 +7,36 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from bot.core.narrative import FailureMode, Reading, Status
 from bot.reading.heldback import load_split
 from bot.reading.labelled import LANGUAGES, BadTelling, LabelledTelling, load
 from bot.reading.measures import ELEMENTS, Figures, always_present, by_length, figures, following_of
 
+if TYPE_CHECKING:
+    pass
+
+if TYPE_CHECKING:
+    from bot.reading.learning import Recipe
+
 FIGURES_BESIDE = "reader.json"
 """Written beside the weights: the held-back figures, for the README and its test."""
 
 
-def run(corpus: Path, out: Path, stdout: TextIO, stderr: TextIO, as_json: bool = False) -> int:
+def run(
+    corpus: Path | None,
+    out: Path | None,
+    stdout: TextIO,
+    stderr: TextIO,
+    as_json: bool = False,
+    report: bool = False,
+    recipe: Recipe | None = None,
+) -> int:
     """Train on `corpus` (a folder with tellings/ and split.yaml), write the weights to `out`.
+
+    By default corpus/labelled/ and the reader's own weights. With `report`, nothing is trained:
+    the weights at `out` are measured again and their figures printed as the README has them.
 
     Held-back tellings are never trained on; their figures are printed, as a table or as JSON,
     and kept beside the weights. Takes some minutes on two cores. Training twice gives the same
@@ -27,6 +44,7 @@ def run(corpus: Path, out: Path, stdout: TextIO, stderr: TextIO, as_json: bool =
     the matrix library's order of sums may move a probability by about a hundredth. Returns 0, or
     1 with one plain sentence when the corpus cannot be used.
     """
+    corpus = corpus or Path("corpus/labelled")
     try:
         tellings = list(load(corpus / "tellings"))
         kept, held = load_split(corpus / "split.yaml").parts(tellings)
@@ -38,29 +56,50 @@ def run(corpus: Path, out: Path, stdout: TextIO, stderr: TextIO, as_json: bool =
 
     from bot.reading.embedded import EmbeddedReader
     from bot.reading.encoder import SentenceEncoder
-    from bot.reading.heads import Weights
-    from bot.reading.learning import Recipe, lesson, train
+    from bot.reading.heads import BUNDLED, Weights
+    from bot.reading.learning import Recipe as Whole
+    from bot.reading.learning import lessons_of, train
     from bot.reading.model_file import UnknownModel
 
-    encoder, recipe = SentenceEncoder(remembered=100_000), Recipe()
+    encoder, out = SentenceEncoder(remembered=100_000), out or BUNDLED
+    recipe = recipe or Whole()
     try:
-        lessons = [made for telling in kept if (made := lesson(telling, encoder))]
-    except UnknownModel as error:
-        print(error, file=stderr)
+        if not report:
+            lessons = [forms for telling in kept if (forms := lessons_of(telling, encoder))]
+            with _Progress(stderr, recipe.steps(len(lessons))) as progress:
+                learned = train(lessons, encoder, recipe, progress.told)
+            Weights(learned.arrays, corpus_hash(kept)).save(out)
+        reader = EmbeddedReader(Weights.load(out), encoder)
+    except (UnknownModel, OSError, KeyError, ValueError) as error:
+        print(f"The reader could not be taught or measured: {error}", file=stderr)
         return 1
-    with _Progress(stderr, recipe.steps(len(lessons))) as progress:
-        learned = train(lessons, encoder, recipe, progress.told)
-    Weights(learned.arrays, corpus_hash(kept)).save(out)
-    reader = EmbeddedReader(Weights.load(out), encoder)
-    report = measure(reader, kept, held)
-    (out.parent / FIGURES_BESIDE).write_text(
-        json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
+    found = examine(reader, corpus, out.parent / FIGURES_BESIDE)
+    if report:
+        print(markdown(found), end="", file=stdout)
+        return 0
     if as_json:
-        print(json.dumps(report, ensure_ascii=False), file=stdout)
+        print(json.dumps(found, ensure_ascii=False), file=stdout)
     else:
-        show(report, stdout)
+        show(found, stdout)
     return 0
+
+
+def examine(reader: Any, corpus: Path, beside: Path) -> dict[str, Any]:
+    """Measure `reader` on the held-back and unseen tellings of `corpus`; write `beside`.
+
+    Unseen tellings (unseen/, when there) were written and labelled apart, to examine the reader.
+    Raises BadTelling.
+    """
+    kept, held = load_split(corpus / "split.yaml").parts(list(load(corpus / "tellings")))
+    report = measure(reader, kept, held)
+    unseen = list(load(corpus / "unseen"))
+    if unseen:
+        exam = measure(reader, kept, unseen)
+        report["unseen"] = {
+            k: exam[k] for k in ("held_back", "by_language", "baselines", "evidence_overlap")
+        }
+    beside.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return report
 
 
 def corpus_hash(kept: Sequence[LabelledTelling]) -> str:
@@ -185,13 +224,8 @@ def show(report: Mapping[str, Any], stdout: TextIO) -> None:
     from rich.table import Table
 
     console = Console(file=stdout, width=None if stdout.isatty() else 100)
-    table = Table("held back", "drafts", "macro F1", "exact", "next")
-    rows = [
-        ("all", report["held_back"]),
-        *report["by_language"].items(),
-        *((f"baseline: {name}", row) for name, row in report["baselines"].items()),
-    ]
-    for name, row in rows:
+    table = Table("measured on", "drafts", "macro F1", "exact", "next")
+    for name, row in _rows(report):
         table.add_row(name, str(row["tellings"]), *(f"{row[k]:.2f}" for k in _COLUMNS))
     console.print(table)
     table = Table("element", "F1", "exact", *(f"F1 {n}" for n in report["by_language"]))
@@ -216,6 +250,43 @@ def show(report: Mapping[str, Any], stdout: TextIO) -> None:
         f"evidence shares words with the labelled: {report['evidence_overlap']:.2f}; "
         f"next by rule on true labels: {report['rule_on_true_labels']:.2f}"
     )
+
+
+def markdown(report: Mapping[str, Any]) -> str:
+    """The report as the README carries it: two tables, one line of words."""
+    lines = ["| measured on | drafts | macro F1 | exact | next |", "| --- " * 5 + "|"]
+    for name, row in _rows(report):
+        shown = " | ".join(f"{row[k]:.2f}" for k in _COLUMNS)
+        lines.append(f"| {name} | {row['tellings']} | {shown} |")
+    languages = list(report["by_language"])
+    heads = ["element", "F1", "exact", *(f"F1 {n}" for n in languages)]
+    lines += ["", f"| {' | '.join(heads)} |", "| --- " * len(heads) + "|"]
+    for element, row in report["held_back"]["elements"].items():
+        parts = [report["by_language"][n]["elements"].get(element) for n in languages]
+        cells = [f"{row['f1']:.2f}", f"{row['exact']:.2f}"]
+        cells += [f"{p['f1']:.2f}" if p else "" for p in parts]
+        lines.append(f"| {element} | {' | '.join(cells)} |")
+    lines += [
+        "",
+        f"Learned from {sum(report['trained_on'].values())} tellings; the quotation shares words "
+        f"with a labelled one {report['evidence_overlap']:.0%} of the time; the rule for what to "
+        f"ask next agrees with the labels {report['rule_on_true_labels']:.0%} of the time when the "
+        "statuses are the labels' own.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _rows(report: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Named lines of the first table: held back, its languages and baselines; unseen likewise."""
+    rows = []
+    for name in ("held back", "unseen"):
+        part = report if name == "held back" else report.get("unseen")
+        if part is None:
+            continue
+        rows.append((name, part["held_back"]))
+        rows += [(f"{name}, {n}", row) for n, row in part["by_language"].items()]
+        rows += [(f"{name}, if {n}", row) for n, row in part["baselines"].items()]
+    return rows
 
 
 _COLUMNS = ("macro_f1", "exact", "next")

@@ -7,7 +7,10 @@ that attends to words (taught by the labelled evidence) and a three-way judgemen
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +27,7 @@ from bot.reading.heads import (
     Weights,
     joined,
     of_stage,
+    silence,
     softmax,
 )
 from bot.reading.labelled import LabelledTelling
@@ -41,17 +45,18 @@ _ROWS = 64
 class Recipe:
     """How to train. Rates are per step at their height; shares are of 1."""
 
-    passes: int = 8
+    passes: int = 14
     tellings_a_step: int = 8
-    layer_rate: float = 1e-4
-    head_rate: float = 1e-3
+    layer_rate: float = 3.5e-4
+    head_rate: float = 3e-3
     decay: float = 0.01
     dropout: float = 0.1
     words_left_out: float = 0.1
-    cut_share: float = 0.3
+    cut_share: float = 0.5
+    dictated_share: float = 0.25
     smoothing: float = 0.05
     evidence_weight: float = 1.0
-    mode_weight: float = 0.3
+    mode_weight: float = 0.7
     seed: int = 7
 
     def steps(self, lessons: int) -> int:
@@ -64,7 +69,8 @@ class Lesson:
     """One telling ready to learn from: words, and what each should be heard as.
 
     `shown` (tokens, k) is 1 where a token stands in the evidence of an element; `status` (k) is
-    the label as an index of STATUSES, -1 when not to be learned; `owner` the sentence per token.
+    the label as an index of STATUSES, -1 when not to be learned; `owner` the sentence per token;
+    `modes` the share of each of MODES and, last, of none; -1 throughout when not to be learned.
     """
 
     stage: StoryOf
@@ -75,9 +81,34 @@ class Lesson:
     modes: Floats
 
 
-def lesson(telling: LabelledTelling, encoder: SentenceEncoder) -> Lesson | None:
-    """The telling as a lesson; None when it has no words."""
-    sentences = split(telling.text)
+def lessons_of(telling: LabelledTelling, encoder: SentenceEncoder) -> list[Lesson]:
+    """The telling as typed and as if dictated by phone; empty when it has no words."""
+    texts = dict.fromkeys((telling.text, as_dictated(telling.text)))
+    return [made for text in texts if (made := lesson(telling, encoder, text))]
+
+
+def as_dictated(text: str) -> str:
+    """The same words without capitals, punctuation or accents; every letter keeps its place."""
+
+    def bare(character: str) -> str:
+        if character.isspace() or character in "'’":
+            return character
+        if not character.isalnum():
+            return " "
+        plain = unicodedata.normalize("NFD", character)[0].lower()
+        return plain if len(plain) == 1 else character
+
+    return "".join(bare(c) for c in text)
+
+
+def lesson(
+    telling: LabelledTelling, encoder: SentenceEncoder, said: str | None = None
+) -> Lesson | None:
+    """The telling as a lesson; None when it has no words.
+
+    `said` is another form of its text, letter for letter in the same places.
+    """
+    sentences = split(said or telling.text)
     if not sentences:
         return None
     words = encoder.encode([s.text for s in sentences])
@@ -91,7 +122,8 @@ def lesson(telling: LabelledTelling, encoder: SentenceEncoder) -> Lesson | None:
             at = telling.text.find(quote)
             shown[(starts < at + len(quote)) & (ends > at), k] = 1
     status = np.array([STATUSES.index(telling.labels[e]) for e in elements])
-    modes = np.array([m in telling.modes for m in MODES], np.float32)
+    modes = np.array([m in telling.modes for m in MODES] + [not telling.modes], np.float32)
+    modes /= modes.sum()
     return Lesson(telling.stage, x.astype(np.float16), owner, shown, status, modes)
 
 
@@ -114,19 +146,21 @@ def fresh_weights(encoder: SentenceEncoder, rng: np.random.Generator) -> Arrays:
     arrays["status"] = small(n, 3, width)
     arrays["overall"] = small(n, 3, width)
     arrays["status.b"] = np.zeros((n, 3), np.float32)
-    arrays["modes"] = small(len(MODES), width)
-    arrays["modes.b"] = np.full(len(MODES), -3.0, np.float32)
+    arrays["modes"] = small(len(MODES) + 1, width)
+    arrays["modes.status"] = np.zeros((len(MODES) + 1, 3 * n), np.float32)
+    arrays["modes.b"] = np.zeros(len(MODES) + 1, np.float32)
     return arrays
 
 
 def train(
-    lessons: Sequence[Lesson],
+    lessons: Sequence[Sequence[Lesson]],
     encoder: SentenceEncoder,
     recipe: Recipe,
     told: Callable[[int, float], None] = lambda step, loss: None,
 ) -> Weights:
     """Teach fresh weights; `told` hears each step and its loss. Same input, same weights.
 
+    Each item of `lessons` holds the forms of one telling; the first is learned from most often.
     (To the last digits: the machine's matrix library decides the order of sums.)
     """
     rng = np.random.default_rng(recipe.seed)
@@ -135,15 +169,52 @@ def train(
     first = {n: np.zeros_like(a) for n, a in arrays.items()}
     second = {n: np.zeros_like(a) for n, a in arrays.items()}
     step = 0
-    for _ in range(recipe.passes):
-        order = rng.permutation(len(lessons))
-        for a in range(0, len(order), recipe.tellings_a_step):
-            batch = [varied(lessons[i], recipe, rng) for i in order[a : a + recipe.tellings_a_step]]
-            loss, slopes = gradients(arrays, batch, recipe, rng)
-            step += 1
-            _adam(arrays, slopes, first, second, step, steps, recipe)
-            told(step, loss)
+    with _one_thread_each(), ThreadPoolExecutor(2) as pool:
+        for _ in range(recipe.passes):
+            order = rng.permutation(len(lessons))
+            for a in range(0, len(order), recipe.tellings_a_step):
+                batch = [
+                    varied(_form(lessons[i], recipe, rng), recipe, rng)
+                    for i in order[a : a + recipe.tellings_a_step]
+                ]
+                seeds = rng.integers(2**62, size=2)
+                halves = [half for half in (batch[0::2], batch[1::2]) if half]
+                parts = [
+                    pool.submit(
+                        gradients, arrays, half, recipe, np.random.default_rng(seed), len(batch)
+                    )
+                    for half, seed in zip(halves, seeds, strict=False)
+                ]
+                loss, slopes = parts[0].result()
+                for part in parts[1:]:
+                    more, other = part.result()
+                    loss += more
+                    for name, slope in other.items():
+                        slopes[name] += slope
+                step += 1
+                _adam(arrays, slopes, first, second, step, steps, recipe, pool)
+                told(step, loss)
     return Weights(arrays)
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Two halves of a batch side by side beat one matrix product on two threads.
+
+    One thread per product also fixes the order of its sums, whatever the number of cores.
+    """
+    try:
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    except ImportError:
+        yield
+        return
+    with threadpool_limits(1):
+        yield
+
+
+def _form(forms: Sequence[Lesson], recipe: Recipe, rng: np.random.Generator) -> Lesson:
+    other = len(forms) > 1 and rng.random() < recipe.dictated_share
+    return forms[int(rng.integers(1, len(forms)))] if other else forms[0]
 
 
 def varied(lesson: Lesson, recipe: Recipe, rng: np.random.Generator) -> Lesson:
@@ -179,9 +250,14 @@ def varied(lesson: Lesson, recipe: Recipe, rng: np.random.Generator) -> Lesson:
 
 
 def gradients(
-    arrays: Arrays, batch: Sequence[Lesson], recipe: Recipe, rng: np.random.Generator
+    arrays: Arrays,
+    batch: Sequence[Lesson],
+    recipe: Recipe,
+    rng: np.random.Generator,
+    tellings: int | None = None,
 ) -> tuple[float, Arrays]:
-    """The batch's loss, averaged over tellings, and its slope for every array."""
+    """The loss and its slope for every array, as shares of a step of so many `tellings`."""
+    tellings = tellings or len(batch)
     slopes: Arrays = {}
     spans, at = [], 0
     for item in batch:
@@ -195,12 +271,12 @@ def gradients(
         tapes.append(tape)
     for name in ("evidence", "evidence.b", "sharpness", "status", "overall", "status.b"):
         slopes[name] = np.zeros_like(arrays[name])
-    for name in ("modes", "modes.b"):
+    for name in ("modes", "modes.status", "modes.b"):
         slopes[name] = np.zeros_like(arrays[name])
     dx = np.zeros_like(x)
     loss = 0.0
     for item, (a, b) in zip(batch, spans, strict=True):
-        loss += _heads(arrays, slopes, item, x[a:b], dx[a:b], recipe, len(batch))
+        loss += _heads(arrays, slopes, item, x[a:b], dx[a:b], recipe, tellings)
     for number, tape in zip(reversed(LAYERS), reversed(tapes), strict=True):
         dx = _layer_backward(dx, arrays, slopes, f"layer{number}.", tape)
     place = np.zeros_like(arrays["place"])
@@ -234,10 +310,25 @@ def _heads(
     target[np.arange(len(target)), np.maximum(item.status, 0)] += 1 - recipe.smoothing
     loss = -float((target * np.log(judged + 1e-9))[learned].sum()) / batch
     ds = (judged - target) * learned[:, None] / batch
+    dmean = np.zeros_like(mean)
+    if item.modes[0] >= 0:
+        flat = judged.ravel()
+        of_judged = arrays["modes.status"][:, 3 * part.start : 3 * part.stop]
+        guess = softmax(
+            arrays["modes"] @ mean + of_judged @ flat + arrays["modes.b"] + silence(item.stage), 0
+        )
+        loss -= recipe.mode_weight / batch * float((item.modes * np.log(guess + 1e-9)).sum())
+        dm = recipe.mode_weight / batch * (guess - item.modes)
+        slopes["modes"] += dm[:, None] * mean
+        slopes["modes.status"][:, 3 * part.start : 3 * part.stop] += dm[:, None] * flat
+        slopes["modes.b"] += dm
+        dmean += dm @ arrays["modes"]
+        djudged = (dm @ of_judged).reshape(judged.shape)
+        ds += judged * (djudged - (judged * djudged).sum(1, keepdims=True))
     slopes["status.b"][part] += ds
     slopes["status"][part] += ds[:, :, None] * pooled[:, None, :]
     slopes["overall"][part] += ds[:, :, None] * mean
-    dmean = np.einsum("ec,ecd->d", ds, overall)
+    dmean += np.einsum("ec,ecd->d", ds, overall)
     dpooled = np.einsum("ec,ecd->ed", ds, status)
     dweight = h @ dpooled.T
     dsharp_z = weight * (dweight - (weight * dweight).sum(0))
@@ -253,17 +344,6 @@ def _heads(
     dz += scale * heavy * (chance - item.shown)
     slopes["evidence"][part] += dz.T @ h
     slopes["evidence.b"][part] += dz.sum(0)
-    if item.modes[0] >= 0:
-        guess = 1 / (1 + np.exp(-(arrays["modes"] @ mean + arrays["modes.b"])))
-        loss -= (
-            recipe.mode_weight
-            / batch
-            * float(np.log(np.where(item.modes > 0, guess, 1 - guess) + 1e-9).sum())
-        )
-        dm = recipe.mode_weight / batch * (guess - item.modes)
-        slopes["modes"] += dm[:, None] * mean
-        slopes["modes.b"] += dm
-        dmean = dmean + dm @ arrays["modes"]
     dh[:] = weight @ dpooled + dz @ u + dmean / n
     return loss
 
@@ -293,7 +373,7 @@ def _layer_forward(
     mask1 = _mask(attended.shape, dropout, rng)
     attended *= mask1
     y, hat1, inv1 = _normal(x + attended, arrays[p + "norm1.w"], arrays[p + "norm1.b"])
-    inner = y @ arrays[p + "up"]
+    inner: Floats = y @ arrays[p + "up"]
     inner += arrays[p + "up.b"]
     gate = np.empty_like(inner)
     active = np.empty_like(inner)
@@ -324,7 +404,7 @@ def _layer_backward(
     slopes[p + "norm2.w"] = (dout * t["hat2"]).sum(0)
     slopes[p + "norm2.b"] = dout.sum(0)
     dy = _normal_back(dout * arrays[p + "norm2.w"], t["hat2"], t["inv2"])
-    ddown = dy * t["mask2"]
+    ddown: Floats = dy * t["mask2"]
     slopes[p + "down"] = t["active"].T @ ddown
     slopes[p + "down.b"] = ddown.sum(0)
     dinner: Floats = ddown @ arrays[p + "down"].T
@@ -383,6 +463,7 @@ def _adam(
     step: int,
     steps: int,
     recipe: Recipe,
+    pool: ThreadPoolExecutor,
 ) -> None:
     """One AdamW step in place, with warm-up over a tenth and then a straight fall to zero."""
     warm = max(1, steps // 10)
@@ -390,7 +471,9 @@ def _adam(
     size = math.sqrt(sum(float(np.vdot(s, s)) for s in slopes.values()))
     clip = np.float32(min(1.0, 5.0 / (size + 1e-9)))
     a, b = np.float32(1 / (1 - 0.9**step)), np.float32(1 / (1 - 0.99**step))
-    for name, slope in slopes.items():
+
+    def move(name: str) -> None:
+        slope = slopes[name]
         rate = np.float32(
             height * (recipe.layer_rate if name.startswith("layer") else recipe.head_rate)
         )
@@ -410,3 +493,6 @@ def _adam(
         if arrays[name].ndim > 1:
             arrays[name] *= np.float32(1 - float(rate) * recipe.decay)
         arrays[name] -= change
+
+    for moved in [pool.submit(move, name) for name in slopes]:
+        moved.result()

@@ -58,7 +58,7 @@ def forward(x: Floats, layer: Layer, spans: Sequence[tuple[int, int]], heads: in
         context[a:b] = (scores @ v).transpose(1, 0, 2).reshape(b - a, width)
     attended: Floats = context @ layer["out"] + layer["out.b"]
     x = normal(x + attended, layer["norm1.w"], layer["norm1.b"])
-    inner = x @ layer["up"]
+    inner: Floats = x @ layer["up"]
     inner += layer["up.b"]
     for a in range(0, n, _ROWS):
         inner[a : a + _ROWS] = gelu(inner[a : a + _ROWS])

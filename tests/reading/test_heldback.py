@@ -70,3 +70,8 @@ def test_an_unreadable_split_is_named(tmp_path: Path) -> None:
     path.write_text("salt: x\nof: 5\nremainder: 5\n")
     with pytest.raises(BadTelling, match="remainder"):
         load_split(path)
+
+
+def test_no_unseen_draft_is_among_those_learned_from(parts: Parts) -> None:
+    unseen = {t.text for t in load(CORPUS / "unseen")}
+    assert not unseen & {t.text for side in parts for t in side}
