@@ -7,7 +7,7 @@ PYTHON ?= python3
 export UV_PROJECT_ENVIRONMENT := .venv
 RUN := .venv/bin/
 
-.PHONY: chat test check bench reader-report setup clean
+.PHONY: chat test check bench reader-report picture setup clean
 
 chat: .venv/.complete ## talk with the coach in this terminal
 	@$(RUN)coach chat
@@ -26,6 +26,9 @@ bench: .venv/.complete ## measure; figures for README
 
 reader-report: .venv/.complete ## how well the reader hears, for README
 	@$(RUN)coach train-reader --report
+
+picture: .venv/.complete ## draw README's picture from a real run
+	@$(RUN)python -m docs.picture
 
 setup: .venv/.complete
 

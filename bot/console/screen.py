@@ -91,9 +91,9 @@ class PlainScreen:
 class RichScreen:
     """Panels of readable width, buttons in colour; never colour alone."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._console = Console(file=stream, highlight=False, emoji=False, markup=False)
-
+    def __init__(self, stream: TextIO, console: Console | None = None) -> None:
+        """Draw on `stream`, or on a console given, such as one that records."""
+        self._console = console or Console(file=stream, highlight=False, emoji=False, markup=False)
         self._stream = stream
 
     def bot(self, text: str, entities: list[Entity], mark: str = "") -> None:
