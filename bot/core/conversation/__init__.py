@@ -158,6 +158,8 @@ def _general_meaning(talk: Talk) -> Asking[bool]:
     if choice == "undo":
         closing.undo(talk)
         return True
+    if choice == "finish" and step == "offer":
+        return False
     if choice in WANDERING and choice not in offered and talk.has_joined:
         if choice == "choose_part":
             talk.go("choose_part")

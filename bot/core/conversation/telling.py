@@ -319,7 +319,10 @@ def hear_offer(talk: Talk) -> Asking[None]:
         case "go_on" | "skip" | "yes":
             advance(talk)
         case "finish" | "thats_it" | "enough":
-            talk.go("review")
+            if next_stage(talk):
+                talk.go("review")
+            else:
+                advance(talk)
         case "one_more":
             reading = yield from reading_of(talk.stage, talk.part.text)
             if not coach(talk, reading, "", more=True):
