@@ -25,6 +25,12 @@ PATIENCE = timedelta(days=1)
 """How long a message is tried while Telegram cannot be reached; private replies may repeat."""
 LONGEST_PAUSE = 30.0
 """Seconds between tries, at most."""
+TRIES_UNNOTICED = 3
+"""Tries after which a message that Telegram does not take counts as trouble."""
+UNDELIVERED = (
+    "Answers cannot be delivered right now; they are kept and will be sent later. "
+    "Check the network and the disk."
+)
 BATCH = 2_000
 """Messages taken from the outbox at one time."""
 PARTING_SECONDS = 2.0
@@ -49,7 +55,7 @@ class Sender:
 
     A crash between sending and noting it repeats one message, and so does an answer of Telegram
     that got lost on the way: the declared policy for private replies, because a repeated answer
-    is better than none. `trouble` is one plain sentence while nothing can be sent.
+    is better than none.
     """
 
     def __init__(
@@ -73,8 +79,9 @@ class Sender:
         self._idle = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
         self._is_ending = False
+        self._disk_trouble: str | None = None
+        self._undelivered: set[int] = set()
         self.answered = asyncio.Event()
-        self.trouble: str | None = None
 
     def start(self) -> None:
         """Begin with what was left on disk."""
@@ -85,6 +92,11 @@ class Sender:
         """There is something new in the outbox."""
         self._idle.clear()
         self._wake.set()
+
+    @property
+    def trouble(self) -> str | None:
+        """One plain sentence while something cannot be sent, otherwise None."""
+        return self._disk_trouble or (UNDELIVERED if self._undelivered else None)
 
     @property
     def is_idle(self) -> bool:
@@ -113,14 +125,14 @@ class Sender:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            if self.trouble:
+            if self._disk_trouble:
                 self._idle.clear()
             # What a chat sends while we read is stale in what we read: it gets its turn later.
             busy = set(self._busy)
             try:
                 async with self._store.work() as work:
                     items = await work.outbox.waiting(BATCH)
-                self.trouble = None
+                self._disk_trouble = None
             except Exception as error:
                 self._in_trouble(error)
                 await asyncio.sleep(1)
@@ -148,13 +160,15 @@ class Sender:
             await self._rest(1)
         finally:
             self._busy.pop(chat, None)
+            self._undelivered.discard(chat)
             self._wake.set()
 
     def _in_trouble(self, error: Exception) -> None:
         """Say so; whoever waits for us to finish need not wait for the disk."""
         log.error("outbox cannot be used: %s", place_of(error))
         known = isinstance(error, StoreUnavailable)
-        self.trouble = str(error) if known else f"Sending failed ({type(error).__name__})."
+        name = type(error).__name__
+        self._disk_trouble = str(error) if known else f"Sending failed ({name})."
         self._idle.set()
 
     async def _rest(self, seconds: float) -> None:
@@ -172,7 +186,7 @@ class Sender:
         assert item.id is not None
         progress = self._progress.setdefault(item.id, Progress())
         clock = asyncio.get_running_loop().time
-        until, pause = clock() + self._patience, 0.5
+        until, pause, tries = clock() + self._patience, 0.5, 0
         while not progress.is_delivered:
             try:
                 await self._deliver(item, progress)
@@ -189,6 +203,9 @@ class Sender:
                     await self._give_up(item.id, error)
                     return
                 log.warning("send failed: %s", type(error).__name__)
+                tries += 1
+                if tries >= TRIES_UNNOTICED:
+                    self._undelivered.add(item.chat_id)
                 await self._rest(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
             except Forbidden as error:
@@ -204,6 +221,7 @@ class Sender:
                 await work.outbox.set_keyboard(item.chat_id, progress.message_id)
             await work.commit()
         del self._progress[item.id]
+        self._undelivered.discard(item.chat_id)
         self.answered.set()
 
     async def _give_up(self, item_id: int, error: Exception) -> None:

@@ -214,3 +214,18 @@ async def test_what_was_not_sent_before_the_end_is_sent_after_the_next_start(
         ana = stage.person()
         await stage.settled()
         assert [e.text for e in stage.entries(ana)] == ["“one”", "“two”"]
+
+
+async def test_a_message_telegram_does_not_take_for_long_is_named_as_trouble_and_kept(
+    stage: Stage,
+) -> None:
+    ana = stage.person()
+    await stage.says(ana, "/start")
+    stage.entries(ana)
+    stage.api.faults.plan("sendMessage", ConnectionLost(), chat_id=ana.id, times=4)
+    await queue(stage, ana.id, quoted("one"))
+    await eventually(lambda: stage.coach.failure() is not None)
+    assert "kept and will be sent later" in str(stage.coach.failure())
+    await stage.settled()
+    assert stage.coach.failure() is None
+    assert [e.text for e in stage.entries(ana)] == ["“one”"]

@@ -1,0 +1,55 @@
+"""The command line as a person's shell runs it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def environment(home: Path, **settings: str) -> dict[str, str]:
+    """A clean environment: nothing of the machine's own settings."""
+    keep = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "LC_ALL")}
+    return keep | {"COACH_HOME": str(home), "PYTHONPATH": str(REPOSITORY)} | settings
+
+
+def coach(
+    home: Path,
+    *arguments: str,
+    typed: bytes = b"",
+    settings: Mapping[str, str] | None = None,
+    before: str = "",
+    seconds: float = 60,
+) -> Ended:
+    """Run `coach` beside the data directory with piped input.
+
+    `before` is Python run in the same process first. A traceback on standard error fails the test.
+    """
+    where = next(folder for folder in home.parents if folder.is_dir())
+    code = f"{before}\nimport sys; sys.argv[0] = 'coach'\nfrom bot.__main__ import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        input=typed,
+        capture_output=True,
+        env=environment(home, **(settings or {})),
+        cwd=where,
+        timeout=seconds,
+        check=False,
+    )
+    out, err = done.stdout.decode(), done.stderr.decode()
+    assert "Traceback" not in err, err
+    return Ended(done.returncode, out, err)
