@@ -22,10 +22,12 @@ check: .venv/.complete ## format, lint, strict types, import rules
 	@$(RUN)lint-imports
 
 bench: .venv/.complete ## measure; figures for README
-	@$(RUN)python -m benchmarks
+	@$(RUN)python -m benchmarks | tee .venv/bench.txt
+	@{ echo '```'; cat .venv/bench.txt; echo '```'; } | $(RUN)python -m docs.readme bench
 
-reader-report: .venv/.complete ## how well the reader hears, for README
-	@$(RUN)coach train-reader --report
+reader-report: .venv/.complete ## how well the reader hears, into README
+	@$(RUN)coach train-reader --report | tee .venv/reader.txt
+	@$(RUN)python -m docs.readme reader < .venv/reader.txt
 
 picture: .venv/.complete ## draw README's picture from a real run
 	@$(RUN)python -m docs.picture

@@ -133,11 +133,13 @@ def doctor(
 def train_reader(
     corpus: Annotated[Path | None, typer.Option(help="Labelled tellings.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where the weights go.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    report: Annotated[bool, typer.Option("--report", help="Only measure, for README.")] = False,
 ) -> None:
     """Learn the embedded reader's heads from the labelled corpus; print how well they hear."""
     from bot.commands.train_reader import run as go
 
-    raise typer.Exit(go(corpus, out, sys.stdout, sys.stderr))
+    raise typer.Exit(go(corpus, out, sys.stdout, sys.stderr, as_json, report))
 
 
 def _home() -> Path:
