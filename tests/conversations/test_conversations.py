@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from pathlib import Path
 
@@ -20,11 +21,14 @@ ALL = dialogues()
 
 
 @pytest.fixture(scope="session")
-def real_rooms(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> tuple[Reader, Screener, Retriever]:
-    """The embedded reader, screener and example index, loaded once."""
-    parts = Parts(Settings(_env_file=None, coach_home=tmp_path_factory.mktemp("home")))  # type: ignore[call-arg]
+def real_rooms(request: pytest.FixtureRequest) -> tuple[Reader, Screener, Retriever]:
+    """The embedded reader, screener and example index, loaded once.
+
+    The index stays in pytest's cache: it knows by itself when the corpus has changed.
+    """
+    home = request.config.cache.mkdir("conversations")
+    parts = Parts(Settings(_env_file=None, coach_home=home))  # type: ignore[call-arg]
+    asyncio.run(parts.retriever.warm())  # type: ignore[attr-defined]
     return parts.reader, parts.screener, parts.retriever
 
 
