@@ -127,6 +127,13 @@ class Parts:
         return EmbeddedScreener(self.embedder)
 
     @cached_property
+    def rules_alone(self) -> Screener:
+        """Screening without embeddings, for when they cannot be had."""
+        from bot.screening.screener import EmbeddedScreener
+
+        return EmbeddedScreener()
+
+    @cached_property
     def retriever(self) -> Retriever:
         """Example passages in embedded Chroma."""
         from bot.retrieval.index import ChromaRetriever

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TextIO
 
+from bot.core.care import Safety
 from bot.settings import BadSetting, Settings, load_settings
 from bot.usecases.ports import RetrievalUnavailable, StoreUnavailable
 from bot.wiring import Parts, opened
@@ -53,6 +55,7 @@ async def examine(settings: Settings) -> list[Finding]:
         ("database", _database),
         ("words", _words),
         ("reader", _reader),
+        ("screening", _screening),
         ("examples", _examples),
         ("token", _token),
     ]
@@ -63,7 +66,7 @@ async def examine(settings: Settings) -> list[Finding]:
         except (Trouble, StoreUnavailable, RetrievalUnavailable) as error:
             findings.append(Finding(name, False, str(error)))
         except Exception as error:
-            sentence = f"{type(error).__name__}; run `make chat` again, or report this."
+            sentence = f"fails ({type(error).__name__}); run `make setup` again, or report this"
             findings.append(Finding(name, False, sentence))
     return findings
 
@@ -84,7 +87,14 @@ async def _settings(parts: Parts) -> str:
 
 async def _disk(parts: Parts) -> str:
     home = parts.settings.coach_home
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home) as file:
+            file.write(b"x")
+    except OSError as error:
+        raise Trouble(
+            f"{home} cannot be written ({error.strerror}); choose another with COACH_HOME"
+        ) from error
     free = shutil.disk_usage(home).free
     if free < ENOUGH_BYTES:
         raise Trouble(f"only {free // 1024**2} MB are free; make room before people lose words")
@@ -110,6 +120,14 @@ async def _reader(parts: Parts) -> str:
 
     reading = await parts.reader.read(StoryOf.SELF, "My hand was on my own door.", "en")
     return f"reads ({reading.reader})"
+
+
+async def _screening(parts: Parts) -> str:
+    """Danger must be seen by meaning too: rules alone are only for an emergency."""
+    seen = await parts.screener.safety("I am going to kill myself tonight.", "en")
+    if seen is not Safety.CRISIS:
+        raise Trouble("somebody in danger would not be noticed; put back bot/screening/")
+    return "notices danger"
 
 
 async def _examples(parts: Parts) -> str:
