@@ -5,6 +5,7 @@ Nothing heavy is imported here, so that `coach --help` answers at once.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -151,16 +152,28 @@ def _home() -> Path:
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 refused or failed, 2 wrong usage."""
     try:
-        app(prog_name="coach")
+        try:
+            app(prog_name="coach")
+        finally:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         raise SystemExit(1) from None
     except BrokenPipeError:
-        # Whoever read our output has left; the interpreter must not try to write there again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output has left, and knows it.
+        _give_up_output()
         raise SystemExit(1) from None
     except Exception as error:
         print(sentence(error), file=sys.stderr)
+        _give_up_output()
         raise SystemExit(1) from None
+
+
+def _give_up_output() -> None:
+    """Keep the interpreter from trying once more, at its end, what could not be written."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def sentence(error: Exception) -> str:
@@ -178,6 +191,8 @@ def sentence(error: Exception) -> str:
             f"{error.filename} cannot be used ({error.strerror}). "
             "Nothing was lost; check the disk and the file's permissions, then repeat."
         )
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "The disk is full, so not everything could be written. Make room, then repeat."
     return _unexpected(error)
 
 

@@ -259,8 +259,8 @@ class Lazily:
         try:
             retriever: Retriever = await self._part("retriever")
             return await retriever.search(move, language, near, exclude, limit)
-        except RetrievalUnavailable as error:
-            log.warning("no example: %s", error)
+        except RetrievalUnavailable:
+            log.warning("no example: the index cannot answer")
             raise
         except Exception as error:
             log.error("no example: %s", type(error).__name__)
