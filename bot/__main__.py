@@ -14,6 +14,10 @@ from typing import Annotated
 
 import typer
 
+# The reader's matrices are small: a second thread costs more in waiting than it gives, and on a
+# busy machine it stalls for a second. Must be set before numpy is first imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,

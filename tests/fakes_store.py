@@ -75,6 +75,9 @@ class MemoryStore:
         self.scrubbed_at.append(at)
         return [Receipt("free_pages", 0, at)]
 
+    async def empty_log(self) -> None:
+        """There is no log."""
+
     async def close(self) -> None:
         """Nothing to release."""
 

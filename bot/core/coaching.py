@@ -15,6 +15,9 @@ from bot.core.narrative import Element, FailureMode, Reading, Status, StoryOf, c
 MOST_ROUNDS = 3
 """Questions a stage before the coach stops asking, unless the teller wants more."""
 
+MOST_AIMS = 2
+"""Questions for one element before the coach lets it be; a third would not be listening."""
+
 MODE_AIMS: Mapping[FailureMode, tuple[Element, ...]] = {
     FailureMode.ABSTRACT_BELIEF: (Element.SELF_CHALLENGE, Element.SELF_DETAIL),
     FailureMode.CV_RECITAL: (Element.SELF_CHALLENGE, Element.SELF_CHOICE),
@@ -50,9 +53,14 @@ class Question:
 
 @dataclass(frozen=True)
 class CoachingNotes:
-    """What the coach remembers of one story: keys asked before, elements skipped, a slower pace."""
+    """What the coach remembers of one story: keys asked before, elements skipped, a slower pace.
+
+    `aimed` holds the element of each question asked, so that nobody is asked for the same thing
+    while another gap was never touched.
+    """
 
     asked: tuple[str, ...] = ()
+    aimed: tuple[Element, ...] = ()
     skipped: tuple[Element, ...] = ()
     gentle: bool = False
 
@@ -87,7 +95,8 @@ def _gaps(reading: Reading | None, stage: StoryOf, notes: CoachingNotes) -> list
     if first in opened:
         opened.remove(first)
         opened.insert(0, first)
-    return [e for e in opened if e not in notes.skipped]
+    opened = [e for e in opened if e not in notes.skipped and notes.aimed.count(e) < MOST_AIMS]
+    return sorted(opened, key=notes.aimed.count)
 
 
 def _bases(reading: Reading | None, element: Element, notes: CoachingNotes) -> list[str]:
@@ -96,7 +105,11 @@ def _bases(reading: Reading | None, element: Element, notes: CoachingNotes) -> l
         return [f"questions.gentle.{element}"]
     bases: list[str] = []
     if reading:
-        bases += [f"questions.mode.{m}" for m in reading.modes if element in MODE_AIMS[m]]
+        bases += [
+            f"questions.mode.{m}"
+            for m in reading.modes
+            if element in MODE_AIMS[m] and element not in notes.aimed
+        ]
         bases.append(f"questions.{reading.statuses[element]}.{element}")
     return [*bases, f"questions.{Status.MISSING}.{element}"]
 

@@ -278,6 +278,10 @@ class Store(Protocol):
         """Empty free pages and the write-ahead log, so erased words leave the disk."""
         ...
 
+    async def empty_log(self) -> None:
+        """Let words that were blanked leave the write-ahead log too, if nobody is reading it."""
+        ...
+
     async def close(self) -> None:
         """Release connections and files."""
         ...

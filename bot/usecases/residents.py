@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from bot.core.care import Safety
 from bot.core.conversation import converse
+from bot.core.conversation.caring import CARE_STEPS
 from bot.core.conversation.talk import STEPS
 from bot.core.story import Folder, Identity, Resident, Session
 from bot.core.turn import (
@@ -118,6 +119,8 @@ class Residents:
                 await work.outbox.add(self._items(folder, moves, language))
             await work.inbox.done(update_ids)
             await work.commit()
+        if heard.text and not _may_be_kept(folder):
+            await self._store.empty_log()
 
     def _new_folder(self, sender: Sender) -> Folder:
         now = self._clock.now()
@@ -193,6 +196,11 @@ class Residents:
         await work.outbox.add(
             [OutboxItem(folder.identity.chat_id, body_of(m, language, 0)) for m in said]
         )
+
+
+def _may_be_kept(folder: Folder) -> bool:
+    """False for words typed before consent or in danger: not even the log may hold them."""
+    return folder.resident.participation is not None and folder.session.step not in CARE_STEPS
 
 
 def _shown(passage: Passage) -> FoundExample:

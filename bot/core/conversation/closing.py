@@ -154,6 +154,8 @@ def spoken(talk: Talk, seconds: int) -> Line:
     minutes, rest = divmod(seconds, 60)
     if minutes == 0:
         return Line("closing.length.seconds", {"seconds": str(max(rest, 5))})
+    if rest == 0 and minutes < 3:
+        return Line("closing.length.whole", {"minutes": str(minutes)})
     key = "closing.length.long" if minutes >= 3 else "closing.length.minutes"
     return Line(key, {"minutes": str(minutes), "seconds": f"{rest:02}"})
 

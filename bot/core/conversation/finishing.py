@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.core.care import Span
 from bot.core.consent import AgeBand
-from bot.core.conversation.closing import NO_ANSWER, spoken
+from bot.core.conversation.closing import NO_ANSWER
 from bot.core.conversation.talk import STEPS, Talk, button, buttons, not_understood
 from bot.core.narrative import StoryOf
 from bot.core.quoting import has_words, quotation
@@ -15,9 +15,8 @@ from bot.core.turn import Asking, Line, spans_of
 
 
 def ask_practice(talk: Talk) -> None:
-    """How long it is aloud, and who could hear it."""
-    talk.say(spoken(talk, talk.story.speaking_seconds()), "finishing.practice.who",
-             choices=[buttons("skip", "rest")])  # fmt: skip
+    """Who could hear it; how long it takes aloud was said when it was read back."""
+    talk.say("finishing.practice.who", choices=[buttons("skip", "rest")])
 
 
 def hear_practice(talk: Talk) -> None:

@@ -152,6 +152,7 @@ class Talk:
         """What the coach remembers of this story."""
         return CoachingNotes(
             tuple(self.listed("asked")),
+            tuple(Element(e) for e in self.listed("aimed")),
             tuple(Element(e) for e in self.listed("skipped")),
             self.flag(f"gentle.{self.stage}"),
         )

@@ -177,6 +177,7 @@ def coach(talk: Talk, reading: Reading | None, latest: str, *, more: bool = Fals
         return False
     talk.session.notes[f"rounds.{talk.stage}"] = rounds + 1
     talk.add("asked", question.key)
+    talk.session.notes["aimed"] = [*talk.listed("aimed"), question.element.value]
     talk.session.notes["element"] = question.element.value
     talk.session.step = "answering"
     talk.say(*reflect(talk, reading, latest), question.key, choices=[ANSWERING])
@@ -258,8 +259,9 @@ def should_check_value(talk: Talk, reading: Reading | None, rounds: int) -> bool
     ):
         return False
     words = reading.evidence.get(Element.SELF_VALUES)
-    if not words:
-        return False
+    others = [q for e, q in reading.evidence.items() if e is not Element.SELF_VALUES]
+    if not words or any(words in q or q in words for q in others):
+        return False  # Words that are the event itself would be a poor guess at the value.
     talk.session.notes["value_words"] = words
     return True
 
