@@ -46,6 +46,10 @@ class StoreAndTerminal:
         """See ports.Store."""
         return await self._store.scrub(at)
 
+    async def empty_log(self) -> None:
+        """See ports.Store."""
+        await self._store.empty_log()
+
     async def close(self) -> None:
         """See ports.Store."""
         await self._store.close()

@@ -65,6 +65,9 @@ class Breaking:
     async def scrub(self, at: Any) -> Any:
         return await self._store.scrub(at)
 
+    async def empty_log(self) -> None:
+        await self._store.empty_log()
+
     async def close(self) -> None:
         await self._store.close()
 
