@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -40,8 +41,11 @@ from bot.usecases.ports import (
     Retriever,
     Screener,
     Store,
+    StoreUnavailable,
     UnitOfWork,
 )
+
+log = logging.getLogger(__name__)
 
 PATIENCE = 1.8
 """Seconds to wait for a reading; then the framework's own question is asked."""
@@ -120,7 +124,11 @@ class Residents:
             await work.inbox.done(update_ids)
             await work.commit()
         if heard.text and not _may_be_kept(folder):
-            await self._store.empty_log()
+            try:
+                await self._store.empty_log()
+            except StoreUnavailable as error:
+                # The turn is done and kept; the log empties itself at the next chance.
+                log.warning("log not emptied: %s", type(error).__name__)
 
     def _new_folder(self, sender: Sender) -> Folder:
         now = self._clock.now()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -206,7 +207,7 @@ async def test_a_planned_429_asks_to_wait_once_and_only_in_its_chat(
     await bot.send_message(rosa.id, "hi")
     with pytest.raises(RetryAfter) as refused:
         await bot.send_message(maria.id, "hi")
-    assert refused.value.retry_after == 7
+    assert refused.value.retry_after == timedelta(seconds=7)
     await bot.send_message(maria.id, "hi")
 
 
