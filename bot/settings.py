@@ -18,7 +18,12 @@ class Settings(BaseSettings):
     """What can be set from outside. Names in the environment are the field names in capitals."""
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", env_file_encoding="utf-8", hide_input_in_errors=True
+        frozen=True,
+        extra="ignore",
+        env_file_encoding="utf-8",
+        hide_input_in_errors=True,
+        # `NAME=` in a copied .env.example means "not set".
+        env_ignore_empty=True,
     )
 
     telegram_bot_token: SecretStr | None = Field(None, description="from @BotFather")

@@ -72,7 +72,8 @@ class FoldersAndFiles:
 
     async def erase(self, resident_id: str, at: datetime) -> list[Receipt]:
         """See ports.Folders; a receipt for files is added when there were any."""
-        chats = {f.identity.chat_id for f in await self._folders.by_reference(resident_id)}
+        found = await self._folders.by_reference(resident_id)
+        chats = {f.identity.chat_id for f in found if f.resident.id == resident_id}
         files = [receipt for chat in chats for receipt in self._erase(chat)]
         return [*await self._folders.erase(resident_id, at), *files]
 

@@ -222,7 +222,7 @@ async def test_a_message_telegram_does_not_take_for_long_is_named_as_trouble_and
     ana = stage.person()
     await stage.says(ana, "/start")
     stage.entries(ana)
-    stage.api.faults.plan("sendMessage", ConnectionLost(), chat_id=ana.id, times=4)
+    stage.api.faults.plan("sendMessage", ConnectionLost(), chat_id=ana.id, times=3)
     await queue(stage, ana.id, quoted("one"))
     await eventually(lambda: stage.coach.failure() is not None)
     assert "kept and will be sent later" in str(stage.coach.failure())
