@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Any, BinaryIO, TextIO
 
@@ -47,15 +46,21 @@ def report(stdout: TextIO) -> int:
 
 def train(stdout: TextIO) -> int:
     """Fit the safety head on the labelled messages that are not held back; write its weights."""
+    import numpy as np
+
     from bot.reading.embedding import BundledEmbedder
     from bot.screening.head import WEIGHTS
-    from bot.screening.labelled import safety_messages
+    from bot.screening.labelled import safety_messages, telling_messages
     from bot.screening.training import train as fit
 
     messages = [m for m in safety_messages() if not m.held_back]
-    fitted = json.dumps(fit(messages, BundledEmbedder()))
-    WEIGHTS.write_text(fitted + "\n", encoding="utf-8")
-    print(f"Trained on {len(messages)} messages; weights in {WEIGHTS.name}.", file=stdout)
+    tellings = [m for m in telling_messages() if not m.held_back]
+    fitted = fit(messages, tellings, BundledEmbedder())
+    anchors = np.asarray(fitted.pop("anchors"), dtype=np.float16)
+    rest = {name: np.asarray(value) for name, value in fitted.items()}
+    np.savez_compressed(WEIGHTS, allow_pickle=False, anchors=anchors, **rest)
+    counted = f"{len(messages)} messages and {len(tellings)} tellings"
+    print(f"Trained on {counted}; weights in {WEIGHTS.name}.", file=stdout)
     return 0
 
 

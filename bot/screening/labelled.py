@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from bot.core.care import Safety, Span, SpanKind
 
@@ -44,9 +47,33 @@ class PrivacyMessage:
 
 def safety_messages(folder: Path = CORPUS / "safety") -> list[SafetyMessage]:
     """Every message of `folder`, by file and line. Raises BadMessage."""
-    return [
-        SafetyMessage(**common, safety=Safety(raw["safety"])) for common, raw in _lines(folder)
-    ]
+    return [SafetyMessage(**common, safety=Safety(raw["safety"])) for common, raw in _lines(folder)]
+
+
+def telling_messages(folder: Path = CORPUS) -> list[SafetyMessage]:
+    """The reader's labelled tellings as safety messages: `none` unless safety/tellings.json says.
+
+    Held back by topic, as split.yaml says, so a telling is on the same side here as there.
+    """
+    said = json.loads((folder / "safety" / "tellings.json").read_text(encoding="utf-8"))
+    label = {i: Safety(name) for name, ids in said.items() for i in ids}
+    split = yaml.safe_load((folder / "split.yaml").read_text(encoding="utf-8"))
+    messages = []
+    for path in sorted((folder / "tellings").glob("*.jsonl")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            raw = json.loads(line)
+            digest = hashlib.sha256(f"{split['salt']}:{raw['topic']}".encode()).hexdigest()
+            messages.append(
+                SafetyMessage(
+                    raw["id"],
+                    raw["lang"],
+                    raw["author"],
+                    raw["text"],
+                    label.get(raw["id"], Safety.NONE),
+                    int(digest, 16) % split["of"] == split["remainder"],
+                )
+            )
+    return messages
 
 
 def privacy_messages(folder: Path = CORPUS / "privacy") -> list[PrivacyMessage]:
@@ -75,7 +102,5 @@ def _lines(folder: Path) -> Iterable[tuple[dict[str, Any], dict[str, Any]]]:
                 raise BadMessage(f"{where}: {type(error).__name__}") from error
             if raw["id"] in seen or not raw["text"].strip() or raw["lang"] not in LANGUAGES:
                 raise BadMessage(f"{where}: a repeated id, an empty text or an unknown language")
-            if path.stem != f"{raw['lang']}-{raw['author']}":
-                raise BadMessage(f"{where}: file name and author differ")
             seen.add(raw["id"])
-            yield {**common, "held_back": path.stem in held_back}, raw
+            yield {**common, "held_back": f"{raw['lang']}-{raw['author']}" in held_back}, raw

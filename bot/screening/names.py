@@ -11,8 +11,32 @@ from bot.core.care import Span, SpanKind
 from bot.screening.places import level, span
 
 _LEXICON = Path(__file__).parent / "lexicon"
-_PARTICLES = {"de", "del", "da", "do", "dos", "das", "van", "von", "der", "den", "la", "los", "las",
-              "al", "el", "bin", "binti", "di", "le", "san", "santa", "ter", "abu", "ibn"}
+_PARTICLES = {
+    "de",
+    "del",
+    "da",
+    "do",
+    "dos",
+    "das",
+    "van",
+    "von",
+    "der",
+    "den",
+    "la",
+    "los",
+    "las",
+    "al",
+    "el",
+    "bin",
+    "binti",
+    "di",
+    "le",
+    "san",
+    "santa",
+    "ter",
+    "abu",
+    "ibn",
+}
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*\.?")
 _HONORIFIC = {
     "mr", "mrs", "ms", "miss", "mx", "sr", "sra", "srta", "senor", "senora", "senorita", "don",
@@ -22,46 +46,12 @@ _HONORIFIC = {
     "nurse", "officer", "agent", "sir", "madam", "comadre", "compadre", "primo", "prima", "lic",
     "licenciado", "licenciada", "ingeniero", "teacher", "imam", "rabbi", "hermana", "hermano",
 }  # fmt: skip
-_NOT_NAMES = {
-    "street", "avenue", "road", "school", "elementary", "high", "middle", "academy", "park",
-    "library", "hospital", "center", "centre", "foundation", "clinic", "church", "university",
-    "college", "hall", "bridge", "building", "house", "tower", "towers", "lane", "drive", "station",
-    "square", "garden", "gardens", "county", "city", "council", "day", "week", "month", "act", "law",
-    "coalition", "initiative", "association", "committee", "union", "club", "team", "fund", "bank",
-    "court", "police", "department", "program", "project", "avenida", "calle", "escuela", "primaria",
-    "secundaria", "colegio", "parque", "plaza", "biblioteca", "centro", "instituto", "universidad",
-    "fundacion", "premio", "barrio", "colonia", "estacion", "rua", "praca", "escola", "igreja",
-    "iglesia", "parroquia", "mercado", "market", "store", "cafe", "restaurant", "beach", "river",
-    "lake", "mountain", "island", "valley", "north", "south", "east", "west", "new", "monday",
-    "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "january", "february",
-    "march", "april", "may", "june", "july", "august", "september", "october", "november",
-    "december", "english", "spanish", "american", "mexican", "community", "public", "housing",
-    "authority", "medicare", "social", "security", "black", "lives", "matter", "the", "and", "our",
-    "god", "jesus", "lord", "christmas", "easter", "semana", "navidad", "enero", "febrero", "marzo",
-    "abril", "mayo", "junio", "julio", "agosto", "septiembre", "octubre", "noviembre", "diciembre",
-    "lunes", "martes", "miercoles", "jueves", "viernes", "sabado", "domingo", "dios", "senor",
-    "unido", "unidos", "estado", "estados", "republica", "junta", "vecinal", "comite", "municipal",
-    "ayuntamiento", "alcaldia", "hospice", "memorial", "museum", "museo", "theater", "terrace",
-    "heights", "estates", "village", "town", "santo", "san", "santa", "sao", "st", "saint", "prison",
-    "jail", "theatre", "stadium", "airport", "highway", "trust", "society", "league", "party",
-    "partido", "sindicato", "ministerio", "ministry", "facebook", "whatsapp", "google", "amazon",
-    "walmart", "home", "depot", "i", "we", "he", "she", "they", "my", "mi", "when", "then", "but",
-    "so", "cuando", "pero", "yo", "el", "la", "los", "las", "un", "una", "es", "hay", "no", "si",
-    "thank", "thanks", "gracias", "dear", "hello", "hi", "hola", "oi", "sala", "prize", "award",
-    "bill", "room", "health", "care", "cruz roja", "cross", "power", "water", "company", "creche",
-    "liceo", "kinder", "jardin", "ceip", "ies", "emef", "posto", "vila", "jardim", "parada", "metro",
-    "bloque", "edificio", "tenants", "neighbors", "mothers", "vecinos", "mujeres", "madres",
-    "hoy", "ayer", "anoche", "today", "yesterday", "last", "every", "after", "before", "her", "his",
-    "que", "como", "porque", "because", "if", "in", "on", "at", "with", "con", "para", "por", "desde",
-    "nursing", "deli", "bakery", "panaderia", "farmacia", "pharmacy", "supermercado", "inc", "llc",
-    "ballet", "festival", "fair", "carnaval", "cup", "copa", "mayor", "alcalde", "alcaldesa",
-}  # fmt: skip
 _OFFICE = (
     r"(?:mayor|vice mayor|deputy mayor|council ?(?:member|man|woman|person|or)|councillor|alderman|alderwoman|alderperson|"
     r"senator|governor|president|vice president|minister|prime minister|commissioner|representative|congress(?:man|woman|member)|"
     r"assembly(?:man|woman|member)|mp|msp|sheriff|police chief|fire chief|chief|superintendent|secretary(?: of \w+)?|"
     r"judge|justice|pope|archbishop|bishop|queen|king|prince|princess|chancellor|attorney general|district attorney|"
-    r"city manager|ambassador|supervisor|selectman|lord|dame|speaker|rep\.|sen\.|gov\.|pres\.|cllr\.?|"
+    r"city manager|ambassador|county supervisor|selectman|lord|dame|rep\.|sen\.|gov\.|pres\.|cllr\.?|"
     r"alcalde|alcaldesa|concejal|concejala|concejero|regidor|regidora|diputad[oa]|senador|senadora|gobernador|gobernadora|"
     r"president[ea]|expresident[ea]|ministr[oa]|primer ministro|intendent[ea]|prefeit[oa]|vereador|vereadora|"
     r"deputad[oa]|governador|governadora|juez|jueza|juiz|juiza|fiscal|sindic[oa]|comisionad[oa]|"
@@ -69,7 +59,9 @@ _OFFICE = (
     r"presidente municipal|lider sindical|cantante|singer|poet|poeta|writer|escritor[a]?|author|autor[a]?|actor|actress|"
     r"footballer|futbolista|painter|pintor[a]?|novelist|journalist|periodista|reporter|presidenta municipal)"
 )
-_OFFICE_BEFORE = re.compile(rf"(?<!\w){_OFFICE}(?: de [\w ]{{2,20}}| of [\w ]{{2,20}}| general)?[,:]?\s+(?:don |dona |sr\.? |sra\.? |mr\.? |ms\.? |mrs\.? |dr\.? |the honorable )?$")
+_OFFICE_BEFORE = re.compile(
+    rf"(?<!\w){_OFFICE}(?: de [\w ]{{2,20}}| of [\w ]{{2,20}}| general)?[,:]?\s+(?:don |dona |sr\.? |sra\.? |mr\.? |ms\.? |mrs\.? |dr\.? |the honorable )?$"
+)
 _OFFICE_AFTER = re.compile(
     rf"^\s*(?:,|\(|–|-|is|es|was|era|who is|que es|e)\s*(?:(?:the|our|el|la|o|a|our own|nuestr[oa]|noss[oa]|then|former|ex|current|actual|"
     rf"city|county|state|district|local|who is|quien es|who was|new|newly elected|federal|deputy)\s+)*{_OFFICE}(?!\w)"
@@ -107,57 +99,6 @@ _STRONG_CUE = re.compile(
     r"compadre|vizinh[oa]|chamad[oa]|companer[oa]|maestr[oa]|brother|sister|uncle|aunt|herman[oa]|ti[oa]|cunad[oa]|colega|husband|wife|espos[oa]|"
     r"marido|novi[oa]|boyfriend|girlfriend|ex)[\s,:]+$"
 )
-_SURNAME_WORDS = {
-    "park", "hill", "green", "brown", "white", "black", "young", "day", "may", "bell", "rice", "stone",
-    "wood", "woods", "banks", "price", "long", "cook", "king", "fisher", "hunter", "mason", "porter",
-    "ward", "west", "fox", "bush", "cruz", "rosa", "luz", "campos", "flores", "rios", "leal", "blanco",
-    "bravo", "bueno", "duran", "guerra", "paz", "plaza", "reyes", "rey", "torres", "vega", "villa", "toro",
-    "valle", "sierra", "puente", "palacios", "casas", "calle", "salas", "santos", "santo", "mata", "mora",
-    "moreno", "rubio", "serrano", "merino", "cordero", "lobo", "conde", "caballero", "marin", "prieto",
-    "do", "le", "gill", "rivers", "grant", "mercado", "soto", "lima", "costa", "rocha", "pires", "neto",
-    "sow", "chan", "may", "law", "gray", "hall", "barrios", "hart", "gardner", "carter", "read", "reed",
-    "ferrer", "quinn", "love", "cortes", "cano", "nieto", "sosa", "solis", "luna", "leon", "lugo", "prado",
-    "rosas", "ramos", "parra", "pena", "arroyo", "pino", "gil", "sola", "clara", "marques", "pardo", "page",
-}  # fmt: skip
-_FIRST_WORDS = {
-    "will", "may", "grace", "joy", "hope", "rose", "mark", "bill", "rob", "sue", "pat", "jay", "grant",
-    "dawn", "june", "april", "august", "summer", "faith", "max", "chase", "art", "ray", "dale", "drew",
-    "angel", "luz", "paz", "sol", "mercedes", "dolores", "consuelo", "esperanza", "milagros", "socorro",
-    "soledad", "rosario", "pilar", "concepcion", "clara", "flor", "estrella", "rosa", "victoria",
-    "domingo", "salvador", "german", "justo", "reina", "gloria", "alma", "aurora", "bella", "mar", "an",
-    "crystal", "amber", "jade", "violet", "ivy", "iris", "ruby", "pearl", "don", "san", "ali", "lee",
-    "sofia", "juan", "luna", "perla", "julio", "abril", "marina", "dulce", "guadalupe", "asuncion",
-    "jo", "jack", "frank", "amparo", "gene", "norma", "gay", "min", "yan", "jun", "bo", "mei",
-    "king", "prudencio", "hiroshi", "florence", "florencia", "lourdes", "jordan", "chelsea",
-    "wellington", "washington", "lincoln", "jackson", "wilson", "logan", "madison", "austin", "dallas",
-    "virginia", "georgia", "carolina", "cesar",
-}  # fmt: skip
-
-
-_SENTENCE_WORDS = frozenset(
-    """
-    nobody everyone everybody people many some most half somebody someone anyone anybody none few both all each
-    another others neighbors neighbours families parents kids children women men mothers residents tenants
-    workers students teachers nurses a an this that these those there here what who why how where while since
-    though although please also only just even still maybe perhaps once two three four five six seven eight nine
-    ten our your its their his her him them us me you it yes not now never always sometimes until unless because
-    call text write ring ask tell send mail email visit meet see go come let make take give get have has had do
-    did does is are was were will would could should can may might must from to of by for up down out over under
-    again together without about against between during through first second third next finally later one
-    nadie todos todas muchos muchas alguien algunos algunas varios gente personas vecinas familias padres hijos
-    ninos jovenes trabajadores alumnos maestros ese esa eso este esta esto estos estas aquel aquella aqui alli ahi
-    alla quien donde mientras aunque tambien solo todavia quizas tal vez dos tres cuatro cinco seis siete ocho
-    nueve diez nuestro nuestra nuestros su sus tu te me le les lo ya nunca siempre a veces hasta sin sobre contra
-    entre llame llamame escribe escribeme busca buscame ven vamos fui fue era eran son somos soy estoy estaba hace
-    hago tengo tiene vive vivo vivia viviamos trabajo anote apunte marque mande manda ahora luego despues antes
-    entonces primero anoche manana otro otra cada cuando al del en de con para por desde segun
-    ninguem todo toda todos muita muitos alguem gente pessoas familias nosso nossa seu sua meu minha isso essa esse
-    aqui ali la onde enquanto tambem so ainda talvez nem nunca sempre ate sem moro moramos fui foi era sao sou
-    estou tenho tem agora depois antes hoje ontem amanha outro outra cada no na nos nas um uma os as o mas liga me
-    parkinson parkinsons alzheimer alzheimers crohn covid instagram telegram twitter tiktok medicaid obamacare
-    chicago miami london madrid mexico peru brasil brazil lima bogota caracas america europe espana texas boston
-    """.split()
-)
 
 
 def reads_as_given_name(word: str) -> bool:
@@ -165,7 +106,7 @@ def reads_as_given_name(word: str) -> bool:
     even = level(word.rstrip("."))
     if is_first_name(even):
         return True
-    known = even in _SENTENCE_WORDS or even in _NOT_NAMES or even in _HONORIFIC
+    known = even in _listed("sentence_words") or even in _listed("not_names") or even in _HONORIFIC
     return len(even) > 2 and not known and even not in _PARTICLES
 
 
@@ -196,7 +137,11 @@ def full_names(text: str, even: str) -> Iterator[Span]:
         name = " ".join(even[start:end].split())
         if any(public in name for public in _public()) or _OWN.search(before):
             continue
-        if is_office(name.split()[0]) or _OFFICE_BEFORE.search(before) or _OFFICE_AFTER.match(after):
+        if (
+            re.match(rf"{_OFFICE}\s", name)
+            or _OFFICE_BEFORE.search(before)
+            or _OFFICE_AFTER.match(after)
+        ):
             continue
         if _PLACE_BEFORE.search(before) and not _STRONG_CUE.search(before):
             continue
@@ -246,12 +191,12 @@ def _person(text: str, even: str, run: list[re.Match[str]]) -> tuple[int, int] |
         word = level(words[0][0].rstrip("."))
         if word in _HONORIFIC:
             titled = True
-        elif word in _PARTICLES or (word in _NOT_NAMES and not is_first_name(word)):
+        elif word in _PARTICLES or (word in _listed("not_names") and not is_first_name(word)):
             titled = False
         elif len(words) > 1 and not titled and not is_first_name(word):
             rest = level(words[1][0])
             known = _known_surname(word) or _known_surname(rest)
-            if is_first_name(rest) and len(words) > 2 or not known and is_first_name(rest):
+            if is_first_name(rest) and (len(words) > 2 or not known):
                 words = words[1:]
                 continue
             break
@@ -261,7 +206,7 @@ def _person(text: str, even: str, run: list[re.Match[str]]) -> tuple[int, int] |
     kept: list[re.Match[str]] = []
     for token in words:
         word = level(token[0].rstrip("."))
-        if word in _NOT_NAMES and word not in ("san", "santa", "la", "el", "los", "las"):
+        if word in _listed("not_names") and word not in ("san", "santa", "la", "el", "los", "las"):
             if word in ("school", "elementary", "street", "park", "hospital", "academy", "library"):
                 return None
             break
@@ -278,15 +223,15 @@ def _person(text: str, even: str, run: list[re.Match[str]]) -> tuple[int, int] |
     if all(t[0].isupper() for t in capitals) and not is_first_name(first):
         return None
     if is_first_name(first):
-        both_given = is_first_name(last) and not _known_surname(last) and len(capitals) == 2
+        both_given = is_first_name(last) and not _known_surname(last) and len(kept) == 2
         if both_given and not cued:
             return None
-        if first in _FIRST_WORDS and not (_known_surname(last) or cued):
+        if first in _listed("first_words") and not (_known_surname(last) or cued):
             return None
         return start, end
     if cued or (_known_surname(last) and _known_surname(first) and _CUE.search(even[:start])):
         return start, end
-    sure = _known_surname(last) and last not in _SURNAME_WORDS
+    sure = _known_surname(last) and last not in _listed("surname_words")
     sure = sure or (len(capitals) > 2 and _known_surname(level(capitals[1][0])))
     return (start, end) if sure and reads_as_given_name(first) else None
 
@@ -298,7 +243,7 @@ def _known_surname(word: str) -> bool:
 def _opens(text: str, start: int) -> bool:
     """True when the word at `start` begins a sentence, so its capital says little."""
     before = text[:start].rstrip()
-    return not before or before[-1] in ".!?:\n¡¿\"“"
+    return not before or before[-1] in '.!?:\n¡¿"“'
 
 
 def _lower_case(text: str, even: str) -> Iterator[tuple[int, int]]:
@@ -319,6 +264,8 @@ def _lower_case(text: str, even: str) -> Iterator[tuple[int, int]]:
         if last == i:
             continue
         cued = _STRONG_CUE.search(even[max(0, token.start() - 30) : token.start()])
-        doubtful = level(token[0]) in _FIRST_WORDS or level(tokens[last][0]) in _SURNAME_WORDS
+        doubtful = level(token[0]) in _listed("first_words") or level(tokens[last][0]) in _listed(
+            "surname_words"
+        )
         if cued or not doubtful:
             yield token.start(), tokens[last].end()

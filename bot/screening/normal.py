@@ -80,6 +80,7 @@ _SHORTHAND = {
     "ban": "van",
     "vibir": "vivir",
     "bivir": "vivir",
+    "bibir": "vivir",
     "kiero": "quiero",
     "qiero": "quiero",
     "kero": "quiero",
@@ -130,7 +131,18 @@ _SLIPS = (
 _BY_LENGTH: dict[int, tuple[str, ...]] = {
     n: tuple(w for w in _SLIPS if len(w) == n) for n in range(6, 13)
 }
-_DISGUISED = (*_SLIPS, "kill", "killing", "die", "dead", "matar", "morir", "muerte", "rape", "raped")
+_DISGUISED = (
+    *_SLIPS,
+    "kill",
+    "killing",
+    "die",
+    "dead",
+    "matar",
+    "morir",
+    "muerte",
+    "rape",
+    "raped",
+)
 
 
 def plain(text: str) -> str:

@@ -20,13 +20,14 @@ _SHAPES = re.compile(
     r"|[a-z]{2} ?\d{2} ?\d{2} ?\d{2} ?[a-d](?= |$|[.,;)])"  # National Insurance
     r"|[a-z]{2}\d{2}(?: ?[\da-z]{4}){3,7}(?: ?[\da-z]{1,3})?"  # IBAN
     r"|(?:\d{4}[ -]){3}\d{4}"  # card
+    r"|[a-z]{2,4}-\d{5,}"  # case references
     r")(?![\w-])"
 )
 _DNI = re.compile(r"(?<![\w-])([xyz]?)[- ]?(\d{1,2}\.?\d{3}\.?\d{3}|\d{7,8})[- ]?([a-z])(?![\w-])")
 _BARE_CPF = re.compile(r"(?<!\d)\d{11}(?!\d)")
 _CUED = re.compile(
     r"\b(?:ssn|social security|social|dni|nie|nif|cedula|cc|c\.c\.|curp|rfc|cpf|rg|rut|run|cuil|cuit|"
-    r"passport|pasaporte|passaporte|case|docket|file|expediente|folio|caso|processo|claim|"
+    r"ref(?:erence)?|referencia|passport|pasaporte|passaporte|case|docket|file|expediente|folio|caso|processo|claim|"
     r"a-number|alien (?:registration )?(?:number)?|matter|record|carnet|ine|ife|"
     r"(?:license |licence |number )?plates?|placas?|patente|matricula|registration|nhs|"
     r"medicare|medicaid|driver'?s? licen[sc]e|licen[sc]e|licencia|brp|visa|nss|nit|nis|sus|"

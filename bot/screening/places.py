@@ -85,7 +85,17 @@ _OFFICIAL_HANDLE = re.compile(
     r"council|city|gov|gob|alcald|ayunt|municip|news|oficial|official|noticias|camara|prefeit|police|"
     r"library|escuela|school|biblioteca|iniciativa|coalition|union\b|sindicat"
 )
-_WORDS_AFTER_NETWORK = {"the", "this", "that", "full", "very", "down", "private", "privado", "where"}
+_WORDS_AFTER_NETWORK = {
+    "the",
+    "this",
+    "that",
+    "full",
+    "very",
+    "down",
+    "private",
+    "privado",
+    "where",
+}
 
 
 def handles(text: str, even: str) -> Iterator[Span]:
@@ -106,7 +116,9 @@ _CALL = re.compile(
     r"numero|number|llam\w*|marc\w*|escrib\w*|ring|reach|ligar|liga|zap|contact\w*|fono|sms|dial|"
     r"landline|fijo|num)\b\W*(?:\S+\W+){0,5}$"
 )
-_LOCAL = re.compile(r"(?<![\d/.$€£-])(?:\d{3}[-. ]\d{4}|\d{4}[-. ]\d{4}|\d{2}[-. ]\d{2}[-. ]\d{2}[-. ]\d{2})(?![\d/-])")
+_LOCAL = re.compile(
+    r"(?<![\d/.$€£-])(?:\d{3}[-. ]\d{4}|\d{4}[-. ]\d{4}|\d{2}[-. ]\d{2}[-. ]\d{2}[-. ]\d{2})(?![\d/-])"
+)
 _MOBILE = re.compile(r"07\d{3} ?\d{6}(?!\d)")
 _NOT_CALL = re.compile(
     r"(?:case|docket|file|expediente|folio|caso|processo|account|cuenta|conta|invoice|factura|route|"
@@ -123,13 +135,19 @@ def phones(text: str, even: str) -> Iterator[Span]:
         return
     found: list[tuple[int, int]] = []
     for region in REGIONS:
-        for m in phonenumbers.PhoneNumberMatcher(text, region, leniency=phonenumbers.Leniency.VALID):
+        for m in phonenumbers.PhoneNumberMatcher(
+            text, region, leniency=phonenumbers.Leniency.VALID
+        ):
             found.append((m.start, m.end))
     for region in ("US", "MX", "AR", "GB"):
         matcher = phonenumbers.PhoneNumberMatcher(
             text, region, leniency=phonenumbers.Leniency.POSSIBLE
         )
-        found += [(m.start, m.end) for m in matcher if text[m.start] == "+" or _MOBILE.match(text, m.start) or _CALL.search(even[: m.start])]
+        found += [
+            (m.start, m.end)
+            for m in matcher
+            if text[m.start] == "+" or _MOBILE.match(text, m.start) or _CALL.search(even[: m.start])
+        ]
     found += [
         (m.start(), m.end())
         for m in _LOCAL.finditer(even)

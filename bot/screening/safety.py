@@ -11,28 +11,28 @@ from bot.screening.normal import fold
 from bot.screening.patterns import compile_all, rules
 
 _FRESH_MARKS = [
-        "last (?:night|week|sunday|saturday|friday|monday|tuesday|wednesday|thursday)",
-        "yesterday",
-        "this (?:morning|week|weekend|afternoon|evening)",
-        "tonight",
-        "again",
-        "(?:minutes|hours?|days) ago",
-        "(?:came|come|coming|comes|is|are|its|all|creeping|thoughts) back",
-        "lately",
-        "(?:on )?(?:sunday|saturday|friday|monday|tuesday|wednesday|thursday)",
-        "anoche",
-        "ayer",
-        "otra vez",
-        "de nuevo|de novo",
-        "ahorita",
-        "esta (?:noche|semana|manana|tarde)",
-        "hace (?:un rato|rato|una hora|unas horas|<W>dias)",
-        "la semana pasada|semana passada",
-        "(?:el )?(?:lunes|martes|miercoles|jueves|viernes|sabado|domingo)(?: pasado)?",
-        "ontem",
-        "essa semana|esta noite|essa noite",
-        "ultimamente",
-        "(?:ha|han) vuelto",
+    "last (?:night|week|sunday|saturday|friday|monday|tuesday|wednesday|thursday)",
+    "yesterday",
+    "this (?:morning|week|weekend|afternoon|evening)",
+    "tonight",
+    "again",
+    "(?:minutes|hours?|days) ago",
+    "(?:came|come|coming|comes|is|are|its|all|creeping|thoughts) back",
+    "lately",
+    "(?:on )?(?:sunday|saturday|friday|monday|tuesday|wednesday|thursday)",
+    "anoche",
+    "ayer",
+    "otra vez",
+    "de nuevo|de novo",
+    "ahorita",
+    "esta (?:noche|semana|manana|tarde)",
+    "hace (?:un rato|rato|una hora|unas horas|<W>dias)",
+    "la semana pasada|semana passada",
+    "(?:el )?(?:lunes|martes|miercoles|jueves|viernes|sabado|domingo)(?: pasado)?",
+    "ontem",
+    "essa semana|esta noite|essa noite",
+    "ultimamente",
+    "(?:ha|han) vuelto",
 ]
 _FRESH = compile_all(_FRESH_MARKS)
 _TODAY = compile_all([*_FRESH_MARKS, "today|now|just|hoy|ahora|hoje|agora"])
@@ -91,7 +91,7 @@ _MANY = compile_all(
 )
 _NEVER = re.compile(
     r" (?:dont|do not|didnt|not|never|would never|nobody|no|nunca|jamas|nao|nem|without|aint|"
-    r"im not|isnt|wasnt) (?:(?:going|want|trying|plan|me|se|quiero|voy a|to|even|actually|ever|"
+    r"im not|isnt|wasnt|are you|estas) (?:(?:going|want|trying|plan|me|se|quiero|voy a|to|even|actually|ever|"
     r"vou|quero|thinking|planning|about|of|pense en|he pensado en) )*$"
 )
 _THEN = re.compile(
@@ -160,7 +160,7 @@ def _open(pattern: re.Pattern[str], spoken: str, far: bool) -> bool:
 Chances = Callable[[str], Sequence[float]]
 """Probabilities of crisis, distress and none for a text, summing to 1."""
 
-CRISIS_FLOOR = 0.68
+CRISIS_FLOOR = 0.5
 """The head's chance of crisis that is enough without any rule; from cross-validation by author."""
 
 
@@ -176,11 +176,11 @@ def judge(text: str, chances: Chances | None) -> Safety:
     crisis, distress, none = chances(text)
     floor = CRISIS_FLOOR - 0.15 * min(seen.hints, 2)
     if seen.everyday or seen.serving or seen.work:
-        floor += 0.3
+        floor += 0.4
     if seen.far or seen.pain:
         floor += 0.12
     if crisis >= min(floor, 0.985):
         return Safety.CRISIS
     if seen.pain or seen.old_harm:
-        distress += 0.3
+        distress += 0.2
     return Safety.DISTRESS if distress > none else Safety.NONE

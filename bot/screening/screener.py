@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 
 from bot.core.care import Safety, Screening, Span, SpanKind
-from bot.screening import kin, names, papers, places
+from bot.screening import children, kin, names, papers, places
 from bot.screening.head import SafetyHead
 from bot.screening.safety import judge
 from bot.usecases.ports import Embedder
@@ -65,7 +65,7 @@ def find_spans(text: str) -> tuple[Span, ...]:
         *names.full_names(text, even),
         *kin.health(text, even, named),
         *kin.immigration(text, even, named),
-        *kin.minors(text, even),
+        *children.minors(text, even),
     ]
     kept: list[Span] = []
     for candidate in sorted(found, key=lambda s: (-len(s.text), s.start)):
