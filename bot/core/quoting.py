@@ -56,3 +56,12 @@ def cleaned(text: str) -> str:
     text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069\ufeff]", "", text)
+
+
+def visible(text: str) -> bool:
+    """True when there is anything to see: not only white space and zero-width characters."""
+    return any(c.isprintable() and not c.isspace() and c not in INVISIBLE for c in text)
+
+
+INVISIBLE = "\u200b\u200c\u200d\u2060\u180e\u3164\u2800"
+"""Printable to Python, yet nothing on the screen: joiners, fillers, an empty braille cell."""

@@ -18,6 +18,7 @@ import yaml
 from bot.core.turn import Choice, Line
 
 MESSAGES = Path(__file__).resolve().parents[2] / "prompts" / "messages"
+MARKUP = re.compile(r"</?[bi]>")
 FIELD = re.compile(r"\{([a-z_]+)\}")
 
 
@@ -76,7 +77,7 @@ class Catalogue:
 
     def text(self, line: Line, language: str) -> str:
         """The line as plain text. KeyError names a key or word that is not there."""
-        return re.sub(r"</?[bi]>", "", self._filled(line, language, escape=False))
+        return self._filled(line, language, escape=False)
 
     def markup(self, line: Line, language: str) -> str:
         """The line as Telegram HTML; the words that fill it are escaped."""
@@ -101,7 +102,8 @@ class Catalogue:
             value = line.words[name] if name in line.words else constants[name]
             return html.escape(value, quote=False) if escape else value
 
-        return FIELD.sub(put, messages[key])
+        template = messages[key] if escape else MARKUP.sub("", messages[key])
+        return FIELD.sub(put, template)
 
     def is_phrase(self, text: str) -> bool:
         """Whether a whole message only stands for a button, in any language."""

@@ -19,7 +19,7 @@ from bot.core.conversation import (
     telling,
 )
 from bot.core.conversation.talk import STEPS, StepFunction, Talk, buttons
-from bot.core.quoting import cleaned
+from bot.core.quoting import cleaned, visible
 from bot.core.story import Folder
 from bot.core.turn import Asking, Choice, Heard, Line, Move, Phrasebook, Say, safety_of
 
@@ -106,7 +106,7 @@ def _hear(talk: Talk) -> Asking[None]:
         return
     if heard.choice is None:
         text = cleaned(heard.text or "")
-        if not text.strip():
+        if not visible(text):
             talk.say("general.empty")
             return
         talk.heard = heard = _meaning(talk, text)
