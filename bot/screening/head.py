@@ -13,6 +13,8 @@ from bot.usecases.ports import Embedder
 WEIGHTS = Path(__file__).parent / "weights.npz"
 SHORT = 60
 """Words read in one look; a longer text is also read in windows, so danger is not diluted."""
+LONG = 450
+"""Words past which windows no longer overlap; well over a two-minute telling."""
 STEEPNESS = 3.0
 """Turns the distance from the crisis boundary into a chance; orders, rather than calibrates."""
 
@@ -58,14 +60,18 @@ class SafetyHead:
 
 
 def looks(text: str) -> list[str]:
-    """The whole text, and when it is long also overlapping windows of its words, verbatim."""
+    """The whole text, and when it is long also windows of its words, verbatim.
+
+    Windows overlap by half, so danger is not cut in two; in a text of more than LONG words they
+    lie side by side, so that a long paste is still screened within seconds.
+    """
     words = list(re.finditer(r"\S+", text))
     if len(words) <= SHORT + SHORT // 2:
         return [text]
     windows = []
-    for first in range(0, len(words), SHORT // 2):
+    for first in range(0, len(words), SHORT // 2 if len(words) <= LONG else SHORT):
         last = min(first + SHORT, len(words)) - 1
         windows.append(text[words[first].start() : words[last].end()])
         if last == len(words) - 1:
             break
-    return [text, *windows[:40]]
+    return [text, *windows]

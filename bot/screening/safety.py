@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bot.core.care import Safety
+from bot.core.narrative import count_words
 from bot.screening.normal import fold
 from bot.screening.patterns import compile_all, rules
 
@@ -164,6 +165,11 @@ CRISIS_FLOOR = 0.5
 """The head's chance of crisis that is enough without any rule; from cross-validation by author."""
 
 
+FEWEST = 5
+"""Words below which the head is not asked: an embedding of "hasta mañana" says too little, and
+short cries for help stand in the rules."""
+
+
 def judge(text: str, chances: Chances | None) -> Safety:
     """The message's safety: rules first, then the head; without a head, rules alone."""
     seen = signs(text)
@@ -172,6 +178,8 @@ def judge(text: str, chances: Chances | None) -> Safety:
     if chances is None:
         if seen.hints >= 2:
             return Safety.CRISIS
+        return Safety.DISTRESS if seen.old_harm or seen.pain else Safety.NONE
+    if count_words(text) < FEWEST and not seen.hints:
         return Safety.DISTRESS if seen.old_harm or seen.pain else Safety.NONE
     crisis, distress, none = chances(text)
     floor = CRISIS_FLOOR - 0.15 * min(seen.hints, 2)
