@@ -7,9 +7,14 @@ from enum import StrEnum
 
 
 class Safety(StrEnum):
-    """CRISIS: someone may be in danger now. DISTRESS: a painful past told, grief, panic."""
+    """CRISIS: someone may be in danger now. DISTRESS: a painful past told, grief, panic.
+
+    DOUBT: danger cannot be ruled out, though nothing said so plainly; the coach asks whether they
+    are safe, and `coach screen` counts it as crisis.
+    """
 
     CRISIS = "crisis"
+    DOUBT = "doubt"
     DISTRESS = "distress"
     NONE = "none"
 

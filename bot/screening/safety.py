@@ -170,7 +170,20 @@ FEWEST = 5
 short cries for help stand in the rules."""
 
 
+SURE = 0.9
+"""The head's chance of crisis that needs no rule beside it; below, it is doubt."""
+PAINED = 0.7
+"""The head's share of distress, against none, that needs no rule beside it: nine in ten painful
+held-back messages are above, and few ordinary tellings."""
+
+
 def judge(text: str, chances: Chances | None) -> Safety:
+    """The message's safety in three classes: doubt about danger counts as crisis."""
+    safety = weigh(text, chances)
+    return Safety.CRISIS if safety is Safety.DOUBT else safety
+
+
+def weigh(text: str, chances: Chances | None) -> Safety:
     """The message's safety: rules first, then the head; without a head, rules alone."""
     seen = signs(text)
     if seen.danger or seen.fresh_harm:
@@ -188,7 +201,7 @@ def judge(text: str, chances: Chances | None) -> Safety:
     if seen.far or seen.pain:
         floor += 0.12
     if crisis >= min(floor, 0.985):
-        return Safety.CRISIS
+        return Safety.CRISIS if crisis >= SURE or seen.hints else Safety.DOUBT
     if seen.pain or seen.old_harm:
-        distress += 0.2
-    return Safety.DISTRESS if distress > none else Safety.NONE
+        return Safety.DISTRESS if distress + 0.2 > none else Safety.NONE
+    return Safety.DISTRESS if distress > PAINED * (distress + none) else Safety.NONE

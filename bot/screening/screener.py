@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from bot.core.care import Safety, Screening, Span, SpanKind
 from bot.screening import children, kin, names, papers, places
 from bot.screening.head import SafetyHead
-from bot.screening.safety import judge
+from bot.screening.safety import judge, weigh
 from bot.usecases.ports import Embedder
 
 _INSIDE_OTHERS = {
@@ -33,14 +33,14 @@ class EmbeddedScreener:
 
     async def safety(self, text: str, language: str) -> Safety:
         """Whether the message signals danger or distress; `language` is not relied on."""
-        return await asyncio.to_thread(self.judge, text)
+        return await asyncio.to_thread(weigh, text, self._head.chances if self._head else None)
 
     async def privacy(self, text: str, language: str) -> tuple[Span, ...]:
         """Passages to show the teller before release, in order of appearance."""
         return await asyncio.to_thread(find_spans, text)
 
     def judge(self, text: str) -> Safety:
-        """The same as `safety`, blocking."""
+        """The same as `safety`, blocking, with doubt about danger taken as crisis."""
         return judge(text, self._head.chances if self._head else None)
 
     def screen(self, text: str) -> Screening:

@@ -16,11 +16,15 @@ from bot.screening.labelled import (
 )
 
 
+LABELS = (Safety.CRISIS, Safety.DISTRESS, Safety.NONE)
+"""What a person may label; doubt is the machine's."""
+
+
 def test_there_are_enough_messages_of_every_kind_and_language() -> None:
     safety = safety_messages()
     assert len(safety) >= 500
     assert {m.lang for m in safety} == {"en", "es", "pt"}
-    assert all(sum(m.safety is s for m in safety) >= 100 for s in Safety)
+    assert all(sum(m.safety is s for m in safety) >= 100 for s in LABELS)
     assert len(privacy_messages()) >= 230
 
 

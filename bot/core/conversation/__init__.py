@@ -112,10 +112,10 @@ def _hear(talk: Talk) -> Asking[None]:
         talk.heard = heard = _meaning(talk, text)
     if heard.choice is None:
         safety = yield from safety_of(talk.text)
-        if safety is Safety.CRISIS:
+        if safety is Safety.CRISIS or (safety is Safety.DOUBT and caring.must_ask(talk)):
             caring.begin_care(talk)
             return
-        if safety is Safety.DISTRESS and caring.can_slow(talk):
+        if safety is not Safety.NONE and caring.can_slow(talk):
             caring.slow_down(talk)
             return
     taken = yield from _general_meaning(talk)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bot.core.conversation.sketching import BACKWARDS
 from bot.core.conversation.talk import STEPS, Talk, button, buttons
-from bot.core.conversation.telling import coach
+from bot.core.conversation.telling import close_telling, coach
 from bot.core.narrative import StoryOf
 from bot.core.quoting import quotation
 from bot.core.story import Origin
@@ -69,6 +69,11 @@ def can_slow(talk: Talk) -> bool:
     )
 
 
+def must_ask(talk: Talk) -> bool:
+    """In doubt about danger, where slowing down cannot ask whether they are safe, care asks."""
+    return talk.session.step not in (*CAN_SLOW, *CARE_STEPS, "slow")
+
+
 def slow_down(talk: Talk) -> None:
     """Keep the words where they belong, then pause."""
     step, stage = talk.session.step, _stage(talk)
@@ -101,6 +106,9 @@ def hear_slow(talk: Talk) -> Asking[None]:
     if talk.choice in ("not_safe", "no"):
         talk.session.notes["care_return"] = back
         talk.go("care")
+    elif talk.choice == "thats_it" and back == "telling":
+        talk.session.step = back
+        yield from close_telling(talk)
     elif talk.choice == "another_story":
         part = talk.part
         part.pieces.clear()
