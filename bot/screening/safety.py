@@ -170,6 +170,12 @@ FEWEST = 5
 short cries for help stand in the rules."""
 
 
+FEWEST_FOR_PAIN = 8
+"""Words below which only the rules speak of pain: "when I dropped the can" is not grief."""
+ASK_FROM = 0.7
+"""The head's chance of crisis, with no rule beside it, from which the coach asks whether somebody
+is safe. A batch screening counts from CRISIS_FLOOR; in a conversation of twenty messages that
+would stop every other story that has no danger in it."""
 SURE = 0.9
 """The head's chance of crisis that needs no rule beside it; below, it is doubt."""
 PAINED = 0.7
@@ -179,12 +185,15 @@ held-back messages are above, and few ordinary tellings."""
 
 def judge(text: str, chances: Chances | None) -> Safety:
     """The message's safety in three classes: doubt about danger counts as crisis."""
-    safety = weigh(text, chances)
+    safety = weigh(text, chances, ask_from=0.0)
     return Safety.CRISIS if safety is Safety.DOUBT else safety
 
 
-def weigh(text: str, chances: Chances | None) -> Safety:
-    """The message's safety: rules first, then the head; without a head, rules alone."""
+def weigh(text: str, chances: Chances | None, ask_from: float = ASK_FROM) -> Safety:
+    """The message's safety: rules first, then the head; without a head, rules alone.
+
+    The head alone speaks of doubt only from a chance of `ask_from`.
+    """
     seen = signs(text)
     if seen.danger or seen.fresh_harm:
         return Safety.CRISIS
@@ -200,8 +209,9 @@ def weigh(text: str, chances: Chances | None) -> Safety:
         floor += 0.4
     if seen.far or seen.pain:
         floor += 0.12
-    if crisis >= min(floor, 0.985):
+    if crisis >= min(floor, 0.985) and (crisis >= ask_from or seen.hints):
         return Safety.CRISIS if crisis >= SURE or seen.hints else Safety.DOUBT
     if seen.pain or seen.old_harm:
         return Safety.DISTRESS if distress + 0.2 > none else Safety.NONE
-    return Safety.DISTRESS if distress > PAINED * (distress + none) else Safety.NONE
+    pained = distress > PAINED * (distress + none) and count_words(text) >= FEWEST_FOR_PAIN
+    return Safety.DISTRESS if pained else Safety.NONE

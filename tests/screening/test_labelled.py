@@ -15,7 +15,6 @@ from bot.screening.labelled import (
     telling_messages,
 )
 
-
 LABELS = (Safety.CRISIS, Safety.DISTRESS, Safety.NONE)
 """What a person may label; doubt is the machine's."""
 
