@@ -15,9 +15,6 @@ from bot.reading.labelled import LANGUAGES, BadTelling, LabelledTelling, load
 from bot.reading.measures import ELEMENTS, Figures, always_present, by_length, figures, following_of
 
 if TYPE_CHECKING:
-    pass
-
-if TYPE_CHECKING:
     from bot.reading.learning import Recipe
 
 FIGURES_BESIDE = "reader.json"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -184,8 +184,3 @@ def count_words(text: str) -> int:
 def speaking_seconds(text: str) -> int:
     """Seconds to tell `text` aloud at WORDS_PER_MINUTE, rounded up to the next five."""
     return math.ceil(count_words(text) * 60 / WORDS_PER_MINUTE / 5) * 5
-
-
-def elements_of(stage: StoryOf) -> Iterable[Element]:
-    """The stage's elements in the order of care."""
-    return ORDER_OF_CARE[stage]

@@ -121,6 +121,10 @@ class Story:
         """True once any part has been told."""
         return any(part.tellings for part in self.parts.values())
 
+    def is_begun(self) -> bool:
+        """True once anything was typed into it, told or not."""
+        return any(p.tellings or p.pieces or p.sketch for p in self.parts.values())
+
     def teller_share(self) -> float:
         """Share of the whole text's words that the teller typed, 0 to 1, weighted by length."""
         told = [p.current for p in self.parts.values() if p.current]

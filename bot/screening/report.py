@@ -93,7 +93,7 @@ def lines(
     privacy = [m for m in privacy if m.held_back]
     yield f"Safety, {len(safety)} held-back messages: precision and recall (keyword list)"
     ours, naive = confusion(safety, judge), confusion(safety, naive_safety)
-    for label in Safety:
+    for label in (Safety.CRISIS, Safety.DISTRESS, Safety.NONE):
         yield f"  {label.value:10} {_rates(ours, label)}   ({_rates(naive, label)})"
     calm = [m for m in safety if m.safety is Safety.NONE]
     yield f"  false alarms on {len(calm)} calm messages: {ours[Safety.NONE, Safety.CRISIS]}"

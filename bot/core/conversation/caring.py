@@ -10,7 +10,6 @@ from bot.core.conversation.talk import STEPS, Talk, button, buttons
 from bot.core.conversation.telling import close_telling, coach
 from bot.core.narrative import StoryOf
 from bot.core.quoting import quotation
-from bot.core.story import Origin
 from bot.core.turn import Asking, Line, reading_of
 
 CARE_STEPS = ("care", "care_stay")
@@ -86,7 +85,7 @@ def slow_down(talk: Talk) -> None:
     elif step == "value":
         talk.story.interpretation["value_words"] = talk.text
     else:
-        talk.write(stage, f"{part.text}\n{talk.text}".strip(), Origin.TOLD)
+        talk.add_words(stage, talk.text)
     talk.go("slow", slow_return=step)
 
 
@@ -132,7 +131,7 @@ def hear_slow(talk: Talk) -> Asking[None]:
             talk.go("telling", stage=StoryOf.SELF.value, mode="tell")
     else:
         if talk.choice is None:
-            talk.write(talk.stage, f"{talk.part.text}\n{talk.text}".strip(), Origin.TOLD)
+            talk.add_words(talk.stage, talk.text)
         reading = yield from reading_of(talk.stage, talk.part.text)
         coach(talk, reading, talk.text)
 
@@ -172,8 +171,7 @@ def hear_stray(talk: Talk) -> None:
     back = talk.note("stray_return", "choose_part")
     if talk.choice == "into":
         stage = StoryOf(talk.parameter)
-        part = talk.story.parts[stage]
-        talk.write(stage, f"{part.text}\n{talk.note('stray')}".strip(), Origin.TOLD)
+        talk.add_words(stage, talk.note("stray"))
         talk.say(f"coaching.added.{stage}")
     elif talk.choice is None and talk.text:
         talk.session.notes["stray"] = f"{talk.note('stray')}\n{talk.text}"

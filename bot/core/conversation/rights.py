@@ -8,7 +8,6 @@ from bot.core.conversation.releasing import emptied, new_story, release_lines
 from bot.core.conversation.talk import (
     STEPS,
     Asked,
-    Step,
     StepFunction,
     Talk,
     button,
@@ -50,16 +49,12 @@ def start(talk: Talk) -> None:
         talk.go(next_arrival(talk))
     elif talk.session.step in ("care", "slow"):
         talk.stay()
-    elif talk.folder.story is None or not _anything(talk.folder.story):
+    elif talk.folder.story is None or not talk.folder.story.is_begun():
         talk.go("sketch_now" if talk.folder.story else "my_stories")
         if not talk.folder.stories:
             new_story(talk)
     else:
         aside(talk, "restart")
-
-
-def _anything(story: Story) -> bool:
-    return any(p.tellings or p.pieces or p.sketch for p in story.parts.values())
 
 
 def ask_restart(talk: Talk) -> None:
@@ -170,7 +165,7 @@ def examples(talk: Talk) -> None:
 def ask_my_stories(talk: Talk) -> None:
     """Each story by its beginning and where it stands."""
     live = [s for s in talk.folder.stories if s.status is not StoryStatus.WITHDRAWN]
-    live = [s for s in live if _anything(s)]
+    live = [s for s in live if s.is_begun()]
     if not live:
         talk.say("rights.no_stories", choices=[buttons("new_story")])
         return
@@ -251,7 +246,7 @@ def hear_consent_view(talk: Talk) -> None:
 def ask_withdraw(talk: Talk) -> None:
     """One story, gone at once, no reason asked; a copy first if they like."""
     story = talk.folder.story
-    if story is None or not _anything(story) or story.status is StoryStatus.WITHDRAWN:
+    if story is None or not story.is_begun() or story.status is StoryStatus.WITHDRAWN:
         talk.say("rights.nothing_to_withdraw")
         go_back(talk)
         return
@@ -312,11 +307,6 @@ def hand_copy(talk: Talk) -> None:
     talk.said.append(Hand(f"my-data-{day}.json", as_json(talk.folder), Line("mydata.machine")))
 
 
-def my_data(talk: Talk) -> None:
-    """Hand over everything held; then go on where they were."""
-    hand_copy(talk)
-
-
 def opening(step: str) -> StepFunction:
     """A command that opens a side step; before consent there is nothing to open."""
 
@@ -344,7 +334,7 @@ COMMANDS: dict[str, StepFunction] = {
     "consent": opening("consent_view"),
     "withdraw": opening("withdraw"),
     "forget": opening("forget"),
-    "mydata": my_data,
+    "mydata": hand_copy,
     "undo": undo,
 }
 """Commands by name; the same functions serve the words people type for them."""
@@ -355,4 +345,4 @@ STEPS.add("consent_view", ask_consent_view, hear_consent_view, "releasing")
 STEPS.add("withdraw", ask_withdraw, hear_withdraw, "releasing")
 STEPS.add("forget", ask_forget, hear_forget, "releasing")
 
-__all__ = ["COMMANDS", "Step", "last_words"]
+__all__ = ["COMMANDS", "last_words"]

@@ -112,7 +112,7 @@ class Talk:
         self.folder.stories = [
             s
             for s in self.folder.stories
-            if s is self.folder.story or s.status is not StoryStatus.DRAFT or _has_anything(s)
+            if s is self.folder.story or s.status is not StoryStatus.DRAFT or s.is_begun()
         ]
 
     # -- notes ----------------------------------------------------------------------------------
@@ -173,6 +173,11 @@ class Talk:
             return
         part.tell(text, origin, self.now, teller_share(text, marks))
         self.void()
+
+    def add_words(self, stage: StoryOf, text: str) -> None:
+        """Put more of the teller's words under those the part already has."""
+        before, words = self.story.parts[stage].text, text.strip()
+        self.write(stage, f"{before}\n{words}" if before else words, Origin.TOLD)
 
     def void(self) -> None:
         """End any release of the story and say so plainly."""
@@ -237,7 +242,3 @@ def not_understood(talk: Talk) -> None:
     """Say kindly what can be done here, and ask again."""
     talk.say("general.not_understood")
     talk.stay()
-
-
-def _has_anything(story: Story) -> bool:
-    return any(p.tellings or p.pieces or p.sketch for p in story.parts.values())

@@ -226,10 +226,8 @@ def hear_answer(talk: Talk) -> Asking[None]:
 
 def take_answer(talk: Talk) -> Asking[None]:
     """Add an answer to the telling and coach on from the whole."""
-    before = talk.part.text
-    text = f"{before}\n{talk.text.strip()}" if before else talk.text.strip()
-    talk.write(talk.stage, text, Origin.TOLD)
-    reading = yield from read(talk, text)
+    talk.add_words(talk.stage, talk.text)
+    reading = yield from read(talk, talk.part.text)
     coach(talk, reading, talk.text)
 
 
@@ -333,10 +331,8 @@ def hear_offer(talk: Talk) -> Asking[None]:
             yield from show_example(talk, ORDER_OF_CARE[talk.stage][0], talk.part.text)
             talk.stay()
         case None if count_words(talk.text) >= 3:
-            before = talk.part.text
-            text = f"{before}\n{talk.text.strip()}" if before else talk.text.strip()
-            talk.write(talk.stage, text, Origin.TOLD)
-            yield from read(talk, text)
+            talk.add_words(talk.stage, talk.text)
+            yield from read(talk, talk.part.text)
             talk.say(f"coaching.added.{talk.stage}")
             talk.stay()
         case _:
