@@ -26,6 +26,15 @@ class Renderer(Protocol):
     def label(self, choice: Choice, language: str) -> str: ...
 
 
+class Words(Renderer, Protocol):
+    """Words, and which messages are only a phrase for a button."""
+
+    @property
+    def languages(self) -> Sequence[str]: ...
+
+    def is_phrase(self, text: str) -> bool: ...
+
+
 @dataclass(frozen=True)
 class Button:
     """A rendered button."""

@@ -120,14 +120,25 @@ class InboxItem:
     attempts: int = 0
 
 
+Urgency = Literal["reply", "push"]
+"""A reply answers somebody who waits; a push goes to people who do not."""
+
+
 @dataclass(frozen=True)
 class OutboxItem:
-    """One message waiting to be sent. `body` is a plain JSON object (see telegram/outbox)."""
+    """One message waiting to be sent. `body` is a plain JSON object (see usecases/outgoing).
+
+    Replies go before pushes. What is not `repeatable` is never sent a second time when Telegram's
+    answer got lost: its fate is then noted as unknown. `topic` is a group's message thread.
+    """
 
     chat_id: int
     body: Mapping[str, object]
     id: int | None = None
     attempts: int = 0
+    urgency: Urgency = "reply"
+    repeatable: bool = True
+    topic: int | None = None
 
 
 class Inbox(Protocol):
@@ -171,6 +182,18 @@ class Outbox(Protocol):
 
     async def sent(self, item_id: int, message_id: int | None) -> None:
         """Mark as sent and blank the body."""
+        ...
+
+    async def sending(self, item_id: int) -> None:
+        """Note, before trying, that an unrepeatable message is on its way."""
+        ...
+
+    async def unknown(self, item_id: int, reason: str) -> None:
+        """Nobody knows whether this message arrived; it is not tried again; body blanked."""
+        ...
+
+    async def counts(self) -> Mapping[str, int]:
+        """How many are `waiting`, `sending`, `sent`, `failed` and `unknown`."""
         ...
 
     async def failed(self, item_id: int, reason: str) -> None:
@@ -246,12 +269,75 @@ class Folders(Protocol):
         ...
 
 
+PauseReason = Literal["blocked", "kicked", "deactivated", "gone", "no_rights", "topic_closed"]
+"""Why nothing is sent to a chat for now: what Telegram said when we last tried."""
+
+
+class Recipients(Protocol):
+    """Chats that cannot be written to at present. Messages for them wait, or are dropped."""
+
+    async def pause(self, chat_id: int, reason: PauseReason, at: datetime) -> None:
+        """Send nothing more to this chat until `resume`; a second pause keeps the first time."""
+        ...
+
+    async def resume(self, chat_id: int) -> bool:
+        """The chat can be written to again; True when it was paused."""
+        ...
+
+    async def paused(self) -> Mapping[int, PauseReason]:
+        """Every paused chat with its reason."""
+        ...
+
+    async def moved(self, old: int, new: int) -> None:
+        """A group became a supergroup: messages, buttons, pause and group follow to the new id."""
+        ...
+
+
+@dataclass(frozen=True)
+class Group:
+    """A Telegram group the bot is, or was, in. `id` is ours and opaque; times are UTC.
+
+    `title` and `language_code` are what Telegram says; `language` and `timezone` (IANA name) what
+    an organizer chose; `topic` the message thread to post in, None for the main one. `standing` is
+    the bot's own: "left" once it was removed. `added_by` is the Telegram id of who added it.
+    """
+
+    id: str
+    chat_id: int
+    title: str
+    standing: Literal["member", "administrator", "restricted", "left"]
+    added_at: datetime
+    added_by: int | None = None
+    language: str | None = None
+    timezone: str | None = None
+    topic: int | None = None
+    introduced_at: datetime | None = None
+
+
+class Groups(Protocol):
+    """Groups the bot knows."""
+
+    async def by_chat(self, chat_id: int) -> Group | None:
+        """The group with this Telegram id."""
+        ...
+
+    async def save(self, group: Group) -> None:
+        """Write the group, new or known by its id."""
+        ...
+
+    async def all(self) -> list[Group]:
+        """Every group, the ones left included, oldest first."""
+        ...
+
+
 class UnitOfWork(Protocol):
     """One transaction. Leaving without commit rolls back."""
 
     folders: Folders
     inbox: Inbox
     outbox: Outbox
+    recipients: Recipients
+    groups: Groups
 
     async def __aenter__(self) -> Self: ...
 
