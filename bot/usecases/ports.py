@@ -330,6 +330,84 @@ class Groups(Protocol):
         ...
 
 
+Right = Literal["organize", "review", "approve", "export", "invite"]
+"""What somebody may do beyond telling their own story. Staff hold the last four, or some."""
+
+
+@dataclass(frozen=True)
+class Grant:
+    """The rights one person holds, by Telegram id. `granted_by` is "console" or an audit hash."""
+
+    telegram_id: int
+    rights: frozenset[Right]
+    granted_at: datetime
+    granted_by: str
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """A link that gives rights to the one person who opens it first, until it expires.
+
+    Only the SHA-256 of its token is kept, in hexadecimal.
+    """
+
+    token_sha256: str
+    rights: frozenset[Right]
+    made_at: datetime
+    expires_at: datetime
+    made_by: str
+
+
+class Roles(Protocol):
+    """Who may do what. Asked at the moment of acting, in the same transaction."""
+
+    async def rights(self, telegram_id: int) -> frozenset[Right]:
+        """What this person may do now; empty for a resident."""
+        ...
+
+    async def grant(self, grant: Grant) -> None:
+        """Give rights, replacing the ones held."""
+        ...
+
+    async def revoke(self, telegram_id: int, at: datetime) -> bool:
+        """Take every right away; False when there was none."""
+        ...
+
+    async def holders(self) -> list[Grant]:
+        """Everybody who holds a right, oldest grant first."""
+        ...
+
+    async def invite(self, invitation: Invitation) -> None:
+        """Keep an invitation."""
+        ...
+
+    async def accept(self, token_sha256: str, telegram_id: int, at: datetime) -> Invitation | None:
+        """Use an invitation up and grant its rights; None when unknown, used or expired."""
+        ...
+
+
+class Audit(Protocol):
+    """What was done by whom, without a word of any story and without a name."""
+
+    async def record(self, who: str, what: str, about: str | None, at: datetime) -> None:
+        """`who` is hashed before it is kept; `what` a fixed word; `about` an opaque id."""
+        ...
+
+    def entries(self, about: str | None = None) -> AsyncIterator[AuditEntry]:
+        """The trail, oldest first; only what concerns `about` when given."""
+        ...
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """One act. `who_sha256` is the hash of who acted."""
+
+    who_sha256: str
+    what: str
+    about: str | None
+    recorded_at: datetime
+
+
 class UnitOfWork(Protocol):
     """One transaction. Leaving without commit rolls back."""
 
