@@ -120,6 +120,15 @@ class InboxItem:
     attempts: int = 0
 
 
+@dataclass(frozen=True)
+class SetAside:
+    """A quarantined update. `reason` is an error's class name."""
+
+    update_id: int
+    reason: str
+    received_at: datetime
+
+
 Urgency = Literal["reply", "push"]
 """A reply answers somebody who waits; a push goes to people who do not."""
 
@@ -166,6 +175,18 @@ class Inbox(Protocol):
 
     async def counts(self) -> Mapping[str, int]:
         """How many are `waiting`, `done` and `quarantined`."""
+        ...
+
+    async def quarantined(self, limit: int = 1000) -> list[SetAside]:
+        """Updates set aside, oldest (lowest update_id) first, without their words."""
+        ...
+
+    async def put_back(self, update_ids: Sequence[int]) -> int:
+        """Let quarantined updates wait again, with every try ahead of them; how many."""
+        ...
+
+    async def returned(self) -> list[InboxItem]:
+        """Updates put back since this was last asked; each is given out once."""
         ...
 
 
@@ -449,3 +470,33 @@ class Store(Protocol):
     async def close(self) -> None:
         """Release connections and files."""
         ...
+
+
+Counted = Literal["update", "turn", "call"]
+Timed = Literal["turn", "reading", "safety", "privacy", "example", "model"]
+
+
+class Meter(Protocol):
+    """Counts and times what happens, for whoever watches the machine.
+
+    `kind` and `outcome` are fixed words, never anybody's: a name, an id or a story has no place
+    here. Returns at once and raises nothing.
+    """
+
+    def count(self, what: Counted, kind: str, outcome: str = "") -> None:
+        """One more. Updates by fate, turns by fate, calls of the Bot API by method and outcome."""
+        ...
+
+    def took(self, what: Timed, seconds: float, kind: str = "") -> None:
+        """How long something took; turns by the step of the conversation they began in."""
+        ...
+
+
+class Unmeasured:
+    """The Meter that counts nothing: in the terminal and in tests."""
+
+    def count(self, what: Counted, kind: str, outcome: str = "") -> None:
+        """Forget it."""
+
+    def took(self, what: Timed, seconds: float, kind: str = "") -> None:
+        """Forget it."""
