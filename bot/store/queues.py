@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, insert, select, update
 
 from bot.store.tables import inbox, keyboards, outbox
 from bot.store.transaction import Transaction
-from bot.usecases.ports import InboxItem, OutboxItem
+from bot.usecases.ports import InboxItem, OutboxItem, SetAside
 
 A_SILENT_WEEK = timedelta(days=7)
 """After a week without updates Telegram restarts update_id at random (telegram Bot API,
@@ -89,6 +89,44 @@ class SqlInbox:
         )
         found = {row.state: int(row.number) for row in rows}
         return {state: found.get(state, 0) for state in (WAITING, DONE, QUARANTINED)}
+
+    async def quarantined(self, limit: int = 1000) -> list[SetAside]:
+        """Updates set aside, oldest (lowest update_id) first, without their words."""
+        rows = await self._transaction.read(
+            select(inbox.c.update_id, inbox.c.reason, inbox.c.received_at)
+            .where(inbox.c.state == QUARANTINED)
+            .order_by(inbox.c.update_id)
+            .limit(limit)
+        )
+        return [SetAside(row.update_id, row.reason or "", row.received_at) for row in rows]
+
+    async def put_back(self, update_ids: Sequence[int]) -> int:
+        """Let quarantined updates wait again, with every try ahead of them; how many."""
+        count = 0
+        for start in range(0, len(update_ids), _AT_ONCE):
+            changed = await self._transaction.write_returning(
+                update(inbox)
+                .where(
+                    inbox.c.update_id.in_(update_ids[start : start + _AT_ONCE]),
+                    inbox.c.state == QUARANTINED,
+                )
+                # The reason stays: it is how `returned` knows them.
+                .values(state=WAITING, attempts=0)
+                .returning(inbox.c.update_id)
+            )
+            count += len(changed)
+        return count
+
+    async def returned(self) -> list[InboxItem]:
+        """Updates put back since this was last asked; each is given out once."""
+        rows = await self._transaction.read(
+            select(inbox.c.update_id, inbox.c.chat_id, inbox.c.payload, inbox.c.received_at)
+            .where(inbox.c.state == WAITING, inbox.c.reason.is_not(None))
+            .order_by(inbox.c.update_id)
+        )
+        if rows:
+            await self._set([row.update_id for row in rows], reason=None)
+        return [InboxItem(**row._asdict()) for row in rows]
 
     async def _set(self, update_ids: Sequence[int], **values: object) -> None:
         for start in range(0, len(update_ids), _AT_ONCE):
