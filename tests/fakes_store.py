@@ -24,6 +24,7 @@ from bot.usecases.ports import (
     Outbox,
     OutboxItem,
     Receipt,
+    SetAside,
     StoreUnavailable,
     StoryRow,
     UnitOfWork,
@@ -289,6 +290,28 @@ class _Inbox:
     async def counts(self) -> Mapping[str, int]:
         states = [kept.state for kept in self._work.seen.inbox.values()]
         return {state: states.count(state) for state in ("waiting", "done", "quarantined")}
+
+    async def quarantined(self, limit: int = 1000) -> list[SetAside]:
+        held = self._work.seen.inbox
+        aside = [key for key in sorted(held) if held[key].state == "quarantined"]
+        return [
+            SetAside(key, held[key].reason or "", item.received_at)
+            for key in aside[:limit]
+            if isinstance(item := held[key].item, InboxItem)
+        ]
+
+    async def put_back(self, update_ids: Sequence[int]) -> int:
+        aside = [k for k in await self._rows(update_ids) if k.state == "quarantined"]
+        for kept in aside:
+            kept.item, kept.state = replace(kept.item, attempts=0), "waiting"
+        return len(aside)
+
+    async def returned(self) -> list[InboxItem]:
+        held = (await self._work.writing()).inbox
+        back = [k for _, k in sorted(held.items()) if k.state == "waiting" and k.reason]
+        for kept in back:
+            kept.reason = None
+        return [kept.item for kept in back if isinstance(kept.item, InboxItem)]
 
     async def _rows(self, update_ids: Sequence[int]) -> list[Kept]:
         held = (await self._work.writing()).inbox
