@@ -19,11 +19,16 @@ from bot.core.story import Folder, Story, StoryStatus
 from bot.usecases.ports import (
     Conflict,
     Folders,
+    Group,
+    Groups,
     Inbox,
     InboxItem,
     Outbox,
     OutboxItem,
+    PauseReason,
+    Queued,
     Receipt,
+    Recipients,
     SetAside,
     StoreUnavailable,
     StoryRow,
@@ -52,6 +57,8 @@ class State:
     inbox: dict[int, Kept] = field(default_factory=dict)
     outbox: dict[int, Kept] = field(default_factory=dict)
     keyboards: dict[int, int] = field(default_factory=dict)
+    paused: dict[int, tuple[PauseReason, datetime]] = field(default_factory=dict)
+    groups: dict[str, Group] = field(default_factory=dict)
     next_outbox_id: int = 1
 
 
@@ -89,6 +96,8 @@ class MemoryUnitOfWork:
     folders: Folders
     inbox: Inbox
     outbox: Outbox
+    recipients: Recipients
+    groups: Groups
 
     def __init__(self, store: MemoryStore, writers: asyncio.Lock) -> None:
         self._store = store
@@ -98,6 +107,8 @@ class MemoryUnitOfWork:
         self.folders = _Folders(self)
         self.inbox = _Inbox(self)
         self.outbox = _Outbox(self)
+        self.recipients = _Recipients(self)
+        self.groups = _Groups(self)
 
     async def __aenter__(self) -> Self:
         return self
@@ -200,10 +211,14 @@ class _Folders:
         for key in unsent:
             del state.outbox[key]
         keyboard = state.keyboards.pop(chat, None)
+        pause = state.paused.pop(chat, None)
+        for group in state.groups.values():
+            if group.added_by == folder.identity.telegram_id:
+                state.groups[group.id] = replace(group, added_by=None)
         return [
             Receipt("database", _rows_of(folder), at),
             Receipt("inbox", len(received), at),
-            Receipt("outbox", len(unsent) + (keyboard is not None), at),
+            Receipt("outbox", len(unsent) + len([x for x in (keyboard, pause) if x]), at),
         ]
 
     async def rows(self, status: StoryStatus | None = None) -> AsyncIterator[StoryRow]:
@@ -336,16 +351,48 @@ class _Outbox:
         waiting = [deepcopy(held[key].item) for key in sorted(held) if _waits(held[key])]
         return [item for item in waiting[:limit] if isinstance(item, OutboxItem)]
 
+    async def queued(self, after: int = 0, limit: int = 1000) -> list[Queued]:
+        waiting = [i for i in await self.waiting(2**62) if i.id is not None and i.id > after]
+        return [Queued(i.id or 0, i.chat_id, i.urgency) for i in waiting[:limit]]
+
+    async def one(self, item_id: int) -> OutboxItem | None:
+        kept = self._work.seen.outbox.get(item_id)
+        if kept is None or kept.state not in ("waiting", "sending"):
+            return None
+        assert isinstance(kept.item, OutboxItem)
+        return deepcopy(kept.item)
+
     async def sent(self, item_id: int, message_id: int | None) -> None:
         await self._settle(item_id, "sent", message_id=message_id)
+
+    async def sending(self, item_id: int) -> None:
+        kept = (await self._work.writing()).outbox.get(item_id)
+        if kept is not None and kept.state == "waiting":
+            kept.state = "sending"
+
+    async def unknown(self, item_id: int, reason: str) -> None:
+        await self._settle(item_id, "unknown", reason=reason)
+
+    async def interrupted(self, reason: str) -> int:
+        held = (await self._work.writing()).outbox
+        left = [key for key, kept in held.items() if kept.state == "sending"]
+        for key in left:
+            await self.unknown(key, reason)
+        return len(left)
 
     async def failed(self, item_id: int, reason: str) -> None:
         await self._settle(item_id, "failed", reason=reason)
 
     async def attempted(self, item_id: int) -> None:
         kept = (await self._work.writing()).outbox.get(item_id)
-        if kept is not None:
+        if kept is not None and kept.state in ("waiting", "sending"):
+            kept.state = "waiting"
             kept.item = replace(kept.item, attempts=kept.item.attempts + 1)
+
+    async def counts(self) -> Mapping[str, int]:
+        states = [kept.state for kept in self._work.seen.outbox.values()]
+        names = ("waiting", "sending", "sent", "failed", "unknown")
+        return {state: states.count(state) for state in names}
 
     async def keyboard(self, chat_id: int) -> int | None:
         return self._work.seen.keyboards.get(chat_id)
@@ -372,3 +419,73 @@ class _Outbox:
 
 def _waits(kept: Kept) -> bool:
     return kept.state == "waiting"
+
+
+class _Recipients:
+    def __init__(self, work: MemoryUnitOfWork) -> None:
+        self._work = work
+
+    async def pause(self, chat_id: int, reason: PauseReason, at: datetime) -> bool:
+        paused = (await self._work.writing()).paused
+        before = paused.get(chat_id)
+        paused[chat_id] = (reason, before[1] if before else at)
+        return before is None
+
+    async def resume(self, chat_id: int) -> bool:
+        if chat_id not in self._work.seen.paused:
+            return False
+        return (await self._work.writing()).paused.pop(chat_id, None) is not None
+
+    async def paused(self) -> Mapping[int, PauseReason]:
+        return {chat: reason for chat, (reason, _) in self._work.seen.paused.items()}
+
+    async def drop(self, before: datetime) -> int:
+        state = await self._work.writing()
+        dropped = 0
+        for kept in state.outbox.values():
+            item = kept.item
+            if not isinstance(item, OutboxItem) or kept.state != "waiting":
+                continue
+            pause = state.paused.get(item.chat_id)
+            is_kept = item.chat_id > 0 and item.urgency == "reply"
+            if pause is not None and (not is_kept or pause[1] < before):
+                kept.item = replace(item, body={})
+                kept.state, kept.reason = "failed", "Paused"
+                dropped += 1
+        return dropped
+
+    async def moved(self, old: int, new: int) -> None:
+        state = await self._work.writing()
+        for kept in state.outbox.values():
+            if kept.item.chat_id == old:
+                kept.item = replace(kept.item, chat_id=new)
+        if old in state.keyboards:
+            state.keyboards.setdefault(new, state.keyboards.pop(old))
+        if old in state.paused:
+            state.paused.setdefault(new, state.paused.pop(old))
+        groups = {group.chat_id: group for group in state.groups.values()}
+        if old not in groups:
+            return
+        follows = replace(groups[old], chat_id=new)
+        if new in groups:
+            del state.groups[groups[new].id]
+            follows = replace(follows, standing=groups[new].standing)
+        state.groups[follows.id] = follows
+
+
+class _Groups:
+    def __init__(self, work: MemoryUnitOfWork) -> None:
+        self._work = work
+
+    async def by_chat(self, chat_id: int) -> Group | None:
+        found = (g for g in self._work.seen.groups.values() if g.chat_id == chat_id)
+        return next(found, None)
+
+    async def save(self, group: Group) -> None:
+        groups = (await self._work.writing()).groups
+        if any(g.chat_id == group.chat_id and g.id != group.id for g in groups.values()):
+            raise Conflict("Another group holds this chat; load it again.")
+        groups[group.id] = group
+
+    async def all(self) -> list[Group]:
+        return sorted(self._work.seen.groups.values(), key=lambda g: (g.added_at, g.id))

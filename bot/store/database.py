@@ -14,10 +14,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from bot.store.errors import newer, plainly
 from bot.store.folders import SqlFolders
+from bot.store.groups import SqlGroups
 from bot.store.migrations import HEAD, REVISIONS
-from bot.store.queues import SqlInbox, SqlOutbox
+from bot.store.queues import SqlInbox
+from bot.store.sending import SqlOutbox, SqlRecipients
 from bot.store.transaction import PHASE, Transaction
-from bot.usecases.ports import Folders, Inbox, Outbox, Receipt, StoreUnavailable, UnitOfWork
+from bot.usecases.ports import (
+    Folders,
+    Groups,
+    Inbox,
+    Outbox,
+    Receipt,
+    Recipients,
+    StoreUnavailable,
+    UnitOfWork,
+)
 
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 _MIGRATION_LOCK = 20261123
@@ -68,12 +79,16 @@ class SqlUnitOfWork:
     folders: Folders
     inbox: Inbox
     outbox: Outbox
+    recipients: Recipients
+    groups: Groups
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
         self.folders = SqlFolders(transaction)
         self.inbox = SqlInbox(transaction)
         self.outbox = SqlOutbox(transaction)
+        self.recipients = SqlRecipients(transaction)
+        self.groups = SqlGroups(transaction)
 
     async def __aenter__(self) -> Self:
         """Nothing is locked until the first statement."""

@@ -177,17 +177,17 @@ class SqlFolders:
     async def erase(self, resident_id: str, at: datetime) -> list[Receipt]:
         """Delete the folder's rows, its inbox and outbox rows; keep a wordless record.
 
+        A group they once added the bot to no longer says who did.
         An inbox row leaves its update_id behind, without chat, words or time, so that Telegram
         sending the same update again does not undo the erasure. Unknown residents: no receipt.
         """
-        chats = [
-            row[0]
-            for row in await self._transaction.read(
-                select(tables.identities.c.chat_id).where(
-                    tables.identities.c.resident_id == resident_id
-                )
+        identities = tables.identities.c
+        held = await self._transaction.read(
+            select(identities.chat_id, identities.telegram_id).where(
+                identities.resident_id == resident_id
             )
-        ]
+        )
+        chats, people = [row.chat_id for row in held], [row.telegram_id for row in held]
         rows = 0
         for table in reversed(tables.OF_FOLDER):
             rows += await self._transaction.write(
@@ -202,8 +202,11 @@ class SqlFolders:
             .values(chat_id=0, payload="", state="done", reason=None, received_at=at)
         )
         unsent = 0
-        for table in (tables.outbox, tables.keyboards):
+        for table in (tables.outbox, tables.keyboards, tables.recipients):
             unsent += await self._transaction.write(delete(table).where(table.c.chat_id.in_(chats)))
+        await self._transaction.write(
+            update(tables.groups).where(tables.groups.c.added_by.in_(people)).values(added_by=None)
+        )
         receipts = [
             Receipt("database", rows, at),
             Receipt("inbox", received, at),

@@ -1,22 +1,22 @@
-"""Inbox and outbox on SQL: what was received and what is to be sent, each row once."""
+"""The inbox on SQL: what was received, each update once."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, select, update
 
-from bot.store.tables import inbox, keyboards, outbox
+from bot.store.tables import inbox
 from bot.store.transaction import Transaction
-from bot.usecases.ports import InboxItem, OutboxItem, SetAside
+from bot.usecases.ports import InboxItem, SetAside
 
 A_SILENT_WEEK = timedelta(days=7)
 """After a week without updates Telegram restarts update_id at random (telegram Bot API,
 Update.update_id), and it redelivers for 24 hours only: an equal id a week later is news."""
 
 _AT_ONCE = 500
-WAITING, DONE, QUARANTINED, SENT, FAILED = "waiting", "done", "quarantined", "sent", "failed"
+WAITING, DONE, QUARANTINED = "waiting", "done", "quarantined"
 
 
 class SqlInbox:
@@ -134,64 +134,3 @@ class SqlInbox:
             await self._transaction.write(
                 update(inbox).where(inbox.c.update_id.in_(some)).values(**values)
             )
-
-
-class SqlOutbox:
-    """The port Outbox, within one transaction."""
-
-    def __init__(self, transaction: Transaction) -> None:
-        self._transaction = transaction
-
-    async def add(self, items: Sequence[OutboxItem]) -> list[int]:
-        """Keep messages in order; returns their ids."""
-        ids = []
-        for item in items:
-            row = {
-                "chat_id": item.chat_id,
-                "body": dict(item.body),
-                "state": WAITING,
-                "attempts": item.attempts,
-            }
-            (added,) = await self._transaction.write_returning(
-                insert(outbox).values(row).returning(outbox.c.id)
-            )
-            ids.append(int(added.id))
-        return ids
-
-    async def waiting(self, limit: int = 1000) -> list[OutboxItem]:
-        """Unsent messages, oldest first."""
-        columns = (outbox.c.chat_id, outbox.c.body, outbox.c.id, outbox.c.attempts)
-        rows = await self._transaction.read(
-            select(*columns).where(outbox.c.state == WAITING).order_by(outbox.c.id).limit(limit)
-        )
-        return [OutboxItem(**row._asdict()) for row in rows]
-
-    async def sent(self, item_id: int, message_id: int | None) -> None:
-        """Mark as sent and blank the body."""
-        await self._set(item_id, state=SENT, body={}, message_id=message_id)
-
-    async def failed(self, item_id: int, reason: str) -> None:
-        """Give up on a message; `reason` is an error's class name; the body is blanked."""
-        await self._set(item_id, state=FAILED, body={}, reason=reason)
-
-    async def attempted(self, item_id: int) -> None:
-        """Count one more try."""
-        await self._set(item_id, attempts=outbox.c.attempts + 1)
-
-    async def keyboard(self, chat_id: int) -> int | None:
-        """The message whose buttons are still open in this chat."""
-        rows = await self._transaction.read(
-            select(keyboards.c.message_id).where(keyboards.c.chat_id == chat_id)
-        )
-        return int(rows[0].message_id) if rows else None
-
-    async def set_keyboard(self, chat_id: int, message_id: int | None) -> None:
-        """Remember, or forget, which message holds the open buttons."""
-        await self._transaction.write(delete(keyboards).where(keyboards.c.chat_id == chat_id))
-        if message_id is not None:
-            await self._transaction.write(
-                insert(keyboards).values(chat_id=chat_id, message_id=message_id)
-            )
-
-    async def _set(self, item_id: int, **values: object) -> None:
-        await self._transaction.write(update(outbox).where(outbox.c.id == item_id).values(**values))

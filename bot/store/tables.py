@@ -24,6 +24,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    true,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -266,6 +267,10 @@ outbox = Table(
     Column("attempts", Integer, nullable=False),
     Column("reason", Text),
     Column("message_id", BigInteger),
+    # The defaults let a program that knows nothing of these columns go on writing.
+    Column("urgency", _WORD, nullable=False, server_default="reply"),
+    Column("repeatable", Boolean, nullable=False, server_default=true()),
+    Column("topic", BigInteger),
     Index(None, "state", "id"),
     # An id is never given out twice, even after its row is erased.
     sqlite_autoincrement=True,
@@ -276,6 +281,30 @@ keyboards = Table(
     metadata,
     Column("chat_id", BigInteger, primary_key=True, autoincrement=False),
     Column("message_id", BigInteger, nullable=False),
+)
+
+recipients = Table(
+    "recipients",
+    metadata,
+    # Only chats that cannot be written to at present have a row.
+    Column("chat_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("reason", _WORD, nullable=False),
+    Column("paused_at", UtcDateTime, nullable=False),
+)
+
+groups = Table(
+    "groups",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("chat_id", BigInteger, nullable=False, unique=True),
+    Column("title", Verbatim, nullable=False),
+    Column("standing", _WORD, nullable=False),
+    Column("added_at", UtcDateTime, nullable=False),
+    Column("added_by", BigInteger, index=True),
+    Column("language", _WORD),
+    Column("timezone", _WORD),
+    Column("topic", BigInteger),
+    Column("introduced_at", UtcDateTime),
 )
 
 erasures = Table(

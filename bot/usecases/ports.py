@@ -150,6 +150,15 @@ class OutboxItem:
     topic: int | None = None
 
 
+@dataclass(frozen=True)
+class Queued:
+    """A message that waits, without its words: what the sender needs to plan."""
+
+    id: int
+    chat_id: int
+    urgency: Urgency
+
+
 class Inbox(Protocol):
     """Updates on disk, acknowledged to Telegram only once they are here."""
 
@@ -201,6 +210,14 @@ class Outbox(Protocol):
         """Unsent messages, oldest first."""
         ...
 
+    async def queued(self, after: int = 0, limit: int = 1000) -> list[Queued]:
+        """Unsent messages with an id above `after`, lowest id first, without their bodies."""
+        ...
+
+    async def one(self, item_id: int) -> OutboxItem | None:
+        """A message if it still waits (or is `sending`); None once settled or erased."""
+        ...
+
     async def sent(self, item_id: int, message_id: int | None) -> None:
         """Mark as sent and blank the body."""
         ...
@@ -213,6 +230,10 @@ class Outbox(Protocol):
         """Nobody knows whether this message arrived; it is not tried again; body blanked."""
         ...
 
+    async def interrupted(self, reason: str) -> int:
+        """All that is `sending` becomes `unknown`, as at a start after a crash; how many."""
+        ...
+
     async def counts(self) -> Mapping[str, int]:
         """How many are `waiting`, `sending`, `sent`, `failed` and `unknown`."""
         ...
@@ -222,7 +243,7 @@ class Outbox(Protocol):
         ...
 
     async def attempted(self, item_id: int) -> None:
-        """Count one more try."""
+        """Count one more try that surely sent nothing; what was `sending` waits again."""
         ...
 
     async def keyboard(self, chat_id: int) -> int | None:
@@ -297,8 +318,11 @@ PauseReason = Literal["blocked", "kicked", "deactivated", "gone", "no_rights", "
 class Recipients(Protocol):
     """Chats that cannot be written to at present. Messages for them wait, or are dropped."""
 
-    async def pause(self, chat_id: int, reason: PauseReason, at: datetime) -> None:
-        """Send nothing more to this chat until `resume`; a second pause keeps the first time."""
+    async def pause(self, chat_id: int, reason: PauseReason, at: datetime) -> bool:
+        """Send nothing more to this chat until `resume`; a second pause keeps the first time.
+
+        True when it was not paused before.
+        """
         ...
 
     async def resume(self, chat_id: int) -> bool:
@@ -307,6 +331,13 @@ class Recipients(Protocol):
 
     async def paused(self) -> Mapping[int, PauseReason]:
         """Every paused chat with its reason."""
+        ...
+
+    async def drop(self, before: datetime) -> int:
+        """Give up what waits for paused chats; how many messages. Their bodies are blanked.
+
+        Replies to a private chat stay, unless it has been paused since earlier than `before`.
+        """
         ...
 
     async def moved(self, old: int, new: int) -> None:

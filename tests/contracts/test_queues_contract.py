@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.usecases.ports import InboxItem, OutboxItem, Store
+from bot.usecases.ports import InboxItem, OutboxItem, Queued, Store
 from tests.store.places import PLACES, everything_held, opened
 from tests.store.samples import NOW, an_update
 
@@ -138,3 +138,86 @@ async def test_the_open_keyboard_of_a_chat_is_remembered_replaced_and_forgotten(
         await work.outbox.set_keyboard(7001, None)
         assert await work.outbox.keyboard(7001) is None
         assert await work.outbox.keyboard(7002) == 9
+
+
+async def test_how_a_message_is_to_be_sent_is_kept_with_it(store: Store) -> None:
+    push = OutboxItem(-100, {"n": 1}, urgency="push", repeatable=False, topic=2**40)
+    async with store.work() as work:
+        one, two = await work.outbox.add([push, OutboxItem(7001, {})])
+        await work.commit()
+        kept, plain = await work.outbox.waiting()
+        assert (kept.urgency, kept.repeatable, kept.topic) == ("push", False, 2**40)
+        assert (plain.urgency, plain.repeatable, plain.topic) == ("reply", True, None)
+        assert await work.outbox.one(one) == kept
+        assert await work.outbox.queued() == [
+            Queued(one, -100, "push"),
+            Queued(two, 7001, "reply"),
+        ]
+
+
+async def test_the_queue_is_read_on_from_an_id_and_shows_only_what_waits(store: Store) -> None:
+    async with store.work() as work:
+        ids = await work.outbox.add([OutboxItem(7001, {"n": n}) for n in range(6)])
+        await work.outbox.sent(ids[0], 1)
+        await work.outbox.failed(ids[1], "BadRequest")
+        await work.outbox.unknown(ids[2], "TimedOut")
+        await work.outbox.sending(ids[3])
+        assert [q.id for q in await work.outbox.queued()] == ids[4:]
+        assert [q.id for q in await work.outbox.queued(after=ids[4])] == ids[5:]
+        assert [q.id for q in await work.outbox.queued(limit=1)] == ids[4:5]
+        for settled in ids[:3]:
+            assert await work.outbox.one(settled) is None
+        assert await work.outbox.one(ids[3]) is not None
+        assert await work.outbox.one(ids[5] + 1) is None
+
+
+async def test_a_message_on_its_way_waits_again_only_when_it_surely_was_not_sent(
+    store: Store,
+) -> None:
+    async with store.work() as work:
+        one, two = await work.outbox.add([OutboxItem(-100, {"word": "periwinkle"})] * 2)
+        await work.outbox.sending(one)
+        await work.outbox.sending(two)
+        assert await work.outbox.waiting() == []
+        await work.outbox.attempted(one)
+        assert [(i.id, i.attempts) for i in await work.outbox.waiting()] == [(one, 1)]
+        await work.outbox.unknown(two, "TimedOut")
+        await work.outbox.attempted(two)
+        await work.outbox.sending(two)
+        assert await work.outbox.one(two) is None
+        await work.outbox.sent(one, 5)
+        await work.commit()
+    assert "periwinkle" not in await everything_held(store)
+
+
+async def test_what_a_crash_left_on_its_way_becomes_unknown_and_keeps_no_words(
+    store: Store,
+) -> None:
+    async with store.work() as work:
+        ids = await work.outbox.add([OutboxItem(-100, {"word": "periwinkle"})] * 2)
+        for each in ids:
+            await work.outbox.sending(each)
+        await work.commit()
+    async with store.work() as work:
+        assert await work.outbox.interrupted("Interrupted") == 2
+        assert await work.outbox.interrupted("Interrupted") == 0
+        assert await work.outbox.waiting() == []
+        await work.commit()
+    assert "periwinkle" not in await everything_held(store)
+
+
+async def test_messages_are_counted_by_what_became_of_them(store: Store) -> None:
+    async with store.work() as work:
+        ids = await work.outbox.add([OutboxItem(7001, {})] * 7)
+        await work.outbox.sending(ids[0])
+        await work.outbox.sent(ids[1], 1)
+        await work.outbox.sent(ids[2], 2)
+        await work.outbox.failed(ids[3], "BadRequest")
+        await work.outbox.unknown(ids[4], "TimedOut")
+        assert await work.outbox.counts() == {
+            "waiting": 2,
+            "sending": 1,
+            "sent": 2,
+            "failed": 1,
+            "unknown": 1,
+        }

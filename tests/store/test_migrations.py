@@ -6,20 +6,23 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.operations import Operations
+from alembic.script import Script, ScriptDirectory
 from sqlalchemy import create_engine
 
 import bot.store.database
+from bot.store import migrations
 from bot.store.database import migrate, open_store
 from bot.store.migrations import HEAD, REVISIONS
 from bot.store.tables import metadata
-from bot.usecases.ports import StoreUnavailable
+from bot.usecases.ports import OutboxItem, StoreUnavailable
 
 
 def tables_of(path: Path) -> set[str]:
@@ -51,12 +54,8 @@ async def test_migrating_says_where_it_came_from_and_a_second_time_changes_nothi
 
 
 def test_the_list_of_revisions_is_the_scripts_oldest_first() -> None:
-    config = Config()
-    migrations = Path(bot.store.database.__file__).parent / "migrations"
-    config.set_main_option("script_location", str(migrations))
-    scripts = ScriptDirectory.from_config(config)
-    assert [s.revision for s in scripts.walk_revisions()][::-1] == list(REVISIONS)
-    assert scripts.get_current_head() == HEAD
+    assert [script.revision for script in _scripts()] == list(REVISIONS)
+    assert REVISIONS[-1] == HEAD
 
 
 def test_every_script_is_named_by_date_and_change() -> None:
@@ -126,3 +125,47 @@ async def test_a_path_with_a_percent_sign_and_spaces_is_just_a_path(tmp_path: Pa
     store = await open_store(f"sqlite:///{folder / 'coach.db'}")
     await store.close()
     assert "stories" in tables_of(folder / "coach.db")
+
+
+def test_every_migration_can_be_written_for_postgresql_too() -> None:
+    written = StringIO()
+    context = MigrationContext.configure(
+        dialect_name="postgresql", opts={"as_sql": True, "output_buffer": written}
+    )
+    with Operations.context(context):
+        for script in _scripts():
+            script.module.upgrade()
+        for script in reversed(_scripts()):
+            script.module.downgrade()
+    assert "ALTER TABLE outbox ADD COLUMN repeatable BOOLEAN DEFAULT true" in written.getvalue()
+
+
+async def test_what_waited_before_the_outbox_knew_more_are_replies_that_may_repeat(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "coach.db"
+    engine = create_engine(f"sqlite:///{path}")
+    first = _scripts()[0]
+    with engine.begin() as connection:
+        context = MigrationContext.configure(connection, opts={"render_as_batch": True})
+        with Operations.context(context):
+            first.module.upgrade()
+        connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+        connection.exec_driver_sql(f"INSERT INTO alembic_version VALUES ('{first.revision}')")
+        connection.exec_driver_sql(
+            "INSERT INTO outbox (chat_id, body, state, attempts) VALUES (7, '{}', 'waiting', 0)"
+        )
+    engine.dispose()
+    store = await open_store(f"sqlite:///{path}")
+    async with store.work() as work:
+        (item,) = await work.outbox.waiting()
+        assert item == OutboxItem(7, {}, 1, 0, "reply", True, None)
+        await work.outbox.failed(1, "Erased")
+    await store.close()
+
+
+def _scripts() -> list[Script]:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("path_separator", "os")
+    return list(ScriptDirectory.from_config(config).walk_revisions())[::-1]

@@ -1,0 +1,220 @@
+"""The outbox on SQL, and the chats that nothing can be sent to at present."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import and_, delete, func, insert, or_, select, update
+
+from bot.store.tables import groups, keyboards, outbox, recipients
+from bot.store.transaction import Transaction
+from bot.usecases.ports import OutboxItem, PauseReason, Queued
+
+WAITING, SENDING, SENT, FAILED, UNKNOWN = "waiting", "sending", "sent", "failed", "unknown"
+STATES = (WAITING, SENDING, SENT, FAILED, UNKNOWN)
+
+_ITEM = (
+    outbox.c.chat_id,
+    outbox.c.body,
+    outbox.c.id,
+    outbox.c.attempts,
+    outbox.c.urgency,
+    outbox.c.repeatable,
+    outbox.c.topic,
+)
+
+
+class SqlOutbox:
+    """The port Outbox, within one transaction."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    async def add(self, items: Sequence[OutboxItem]) -> list[int]:
+        """Keep messages in order; returns their ids."""
+        ids = []
+        for item in items:
+            row = {
+                "chat_id": item.chat_id,
+                "body": dict(item.body),
+                "state": WAITING,
+                "attempts": item.attempts,
+                "urgency": item.urgency,
+                "repeatable": item.repeatable,
+                "topic": item.topic,
+            }
+            (added,) = await self._transaction.write_returning(
+                insert(outbox).values(row).returning(outbox.c.id)
+            )
+            ids.append(int(added.id))
+        return ids
+
+    async def waiting(self, limit: int = 1000) -> list[OutboxItem]:
+        """Unsent messages, oldest first."""
+        rows = await self._transaction.read(
+            select(*_ITEM).where(outbox.c.state == WAITING).order_by(outbox.c.id).limit(limit)
+        )
+        return [OutboxItem(**row._asdict()) for row in rows]
+
+    async def queued(self, after: int = 0, limit: int = 1000) -> list[Queued]:
+        """Unsent messages with an id above `after`, lowest id first, without their bodies."""
+        rows = await self._transaction.read(
+            select(outbox.c.id, outbox.c.chat_id, outbox.c.urgency)
+            .where(outbox.c.state == WAITING, outbox.c.id > after)
+            .order_by(outbox.c.id)
+            .limit(limit)
+        )
+        return [Queued(**row._asdict()) for row in rows]
+
+    async def one(self, item_id: int) -> OutboxItem | None:
+        """A message if it still waits (or is `sending`); None once settled or erased."""
+        rows = await self._transaction.read(
+            select(*_ITEM).where(outbox.c.id == item_id, outbox.c.state.in_((WAITING, SENDING)))
+        )
+        return OutboxItem(**rows[0]._asdict()) if rows else None
+
+    async def sent(self, item_id: int, message_id: int | None) -> None:
+        """Mark as sent and blank the body."""
+        await self._set(item_id, state=SENT, body={}, message_id=message_id)
+
+    async def sending(self, item_id: int) -> None:
+        """Note, before trying, that an unrepeatable message is on its way."""
+        await self._transaction.write(
+            update(outbox)
+            .where(outbox.c.id == item_id, outbox.c.state == WAITING)
+            .values(state=SENDING)
+        )
+
+    async def unknown(self, item_id: int, reason: str) -> None:
+        """Nobody knows whether this message arrived; it is not tried again; body blanked."""
+        await self._set(item_id, state=UNKNOWN, body={}, reason=reason)
+
+    async def interrupted(self, reason: str) -> int:
+        """All that is `sending` becomes `unknown`, as at a start after a crash; how many."""
+        return await self._transaction.write(
+            update(outbox)
+            .where(outbox.c.state == SENDING)
+            .values(state=UNKNOWN, body={}, reason=reason)
+        )
+
+    async def failed(self, item_id: int, reason: str) -> None:
+        """Give up on a message; `reason` is an error's class name; the body is blanked."""
+        await self._set(item_id, state=FAILED, body={}, reason=reason)
+
+    async def attempted(self, item_id: int) -> None:
+        """Count one more try that surely sent nothing; what was `sending` waits again."""
+        await self._transaction.write(
+            update(outbox)
+            .where(outbox.c.id == item_id, outbox.c.state.in_((WAITING, SENDING)))
+            .values(state=WAITING, attempts=outbox.c.attempts + 1)
+        )
+
+    async def counts(self) -> Mapping[str, int]:
+        """How many are `waiting`, `sending`, `sent`, `failed` and `unknown`."""
+        rows = await self._transaction.read(
+            select(outbox.c.state, func.count().label("number")).group_by(outbox.c.state)
+        )
+        found = {row.state: int(row.number) for row in rows}
+        return {state: found.get(state, 0) for state in STATES}
+
+    async def keyboard(self, chat_id: int) -> int | None:
+        """The message whose buttons are still open in this chat."""
+        rows = await self._transaction.read(
+            select(keyboards.c.message_id).where(keyboards.c.chat_id == chat_id)
+        )
+        return int(rows[0].message_id) if rows else None
+
+    async def set_keyboard(self, chat_id: int, message_id: int | None) -> None:
+        """Remember, or forget, which message holds the open buttons."""
+        await self._transaction.write(delete(keyboards).where(keyboards.c.chat_id == chat_id))
+        if message_id is not None:
+            await self._transaction.write(
+                insert(keyboards).values(chat_id=chat_id, message_id=message_id)
+            )
+
+    async def _set(self, item_id: int, **values: object) -> None:
+        await self._transaction.write(update(outbox).where(outbox.c.id == item_id).values(**values))
+
+
+class SqlRecipients:
+    """The port Recipients, within one transaction."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    async def pause(self, chat_id: int, reason: PauseReason, at: datetime) -> bool:
+        """Send nothing more to this chat until `resume`; a second pause keeps the first time.
+
+        True when it was not paused before.
+        """
+        changed = await self._transaction.write(
+            update(recipients).where(recipients.c.chat_id == chat_id).values(reason=reason)
+        )
+        if not changed:
+            await self._transaction.write(
+                insert(recipients).values(chat_id=chat_id, reason=reason, paused_at=at)
+            )
+        return not changed
+
+    async def resume(self, chat_id: int) -> bool:
+        """The chat can be written to again; True when it was paused."""
+        paused = select(recipients.c.chat_id).where(recipients.c.chat_id == chat_id)
+        if not await self._transaction.read(paused):
+            # Nearly always: looked up first, so that hearing from somebody takes no write lock.
+            return False
+        return bool(
+            await self._transaction.write(delete(recipients).where(recipients.c.chat_id == chat_id))
+        )
+
+    async def paused(self) -> Mapping[int, PauseReason]:
+        """Every paused chat with its reason."""
+        rows = await self._transaction.read(select(recipients.c.chat_id, recipients.c.reason))
+        return {row.chat_id: row.reason for row in rows}
+
+    async def drop(self, before: datetime) -> int:
+        """Give up what waits for paused chats; how many messages. Their bodies are blanked.
+
+        Replies to a private chat stay, unless it has been paused since earlier than `before`.
+        """
+        paused = select(recipients.c.chat_id)
+        longer = paused.where(recipients.c.paused_at < before)
+        kept = and_(outbox.c.chat_id > 0, outbox.c.urgency == "reply")
+        return await self._transaction.write(
+            update(outbox)
+            .where(
+                outbox.c.state == WAITING,
+                or_(
+                    and_(~kept, outbox.c.chat_id.in_(paused)),
+                    and_(kept, outbox.c.chat_id.in_(longer)),
+                ),
+            )
+            .values(state=FAILED, body={}, reason="Paused")
+        )
+
+    async def moved(self, old: int, new: int) -> None:
+        """A group became a supergroup: messages, buttons, pause and group follow to the new id.
+
+        What the new id already has of its own stays; of two groups the older one goes on.
+        """
+        write = self._transaction.write
+        await write(update(outbox).where(outbox.c.chat_id == old).values(chat_id=new))
+        for table in (keyboards, recipients):
+            known = select(table.c.chat_id).where(table.c.chat_id == new)
+            if await self._transaction.read(known):
+                await write(delete(table).where(table.c.chat_id == old))
+            else:
+                await write(update(table).where(table.c.chat_id == old).values(chat_id=new))
+        both = {
+            row.chat_id: row
+            for row in await self._transaction.read(
+                select(groups.c.chat_id, groups.c.standing).where(groups.c.chat_id.in_((old, new)))
+            )
+        }
+        if old not in both:
+            return
+        follows = {"chat_id": new}
+        if new in both:
+            await write(delete(groups).where(groups.c.chat_id == new))
+            follows |= {"standing": both[new].standing}
+        await write(update(groups).where(groups.c.chat_id == old).values(**follows))
