@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 
 from bot.core.care import Safety
 from bot.core.conversation import converse
@@ -32,6 +33,7 @@ from bot.usecases.outgoing import body_of
 from bot.usecases.ports import (
     Clock,
     Conflict,
+    Meter,
     OutboxItem,
     Passage,
     Reader,
@@ -43,6 +45,7 @@ from bot.usecases.ports import (
     Store,
     StoreUnavailable,
     UnitOfWork,
+    Unmeasured,
 )
 
 log = logging.getLogger(__name__)
@@ -78,9 +81,11 @@ class Residents:
         clock: Clock,
         new_id: Callable[[], str],
         patience: float = PATIENCE,
+        meter: Meter | None = None,
     ) -> None:
         """Everything is passed in; wiring chooses. `patience` is seconds, see PATIENCE."""
         self._patience = patience
+        self._meter = meter or Unmeasured()
         self._store = store
         self._reader = reader
         self._screener = screener
@@ -103,6 +108,7 @@ class Residents:
                     raise
 
     async def _take_turn(self, sender: Sender, heard: Heard, update_ids: Sequence[int]) -> None:
+        begun = perf_counter()
         async with self._store.work() as work:
             folder = await work.folders.by_chat(sender.chat_id)
         if folder is None:
@@ -113,6 +119,7 @@ class Residents:
         if folder.session.step not in STEPS:
             # A step of an older version: the words are kept, the person chooses where to go on.
             folder.session.step = "choose_part" if folder.resident.participation else "welcome"
+        step = folder.session.step
         moves = await self._converse(folder, heard)
         async with self._store.work() as work:
             if any(isinstance(m, EraseEverything) for m in moves):
@@ -123,6 +130,7 @@ class Residents:
                 await work.outbox.add(self._items(folder, moves, language))
             await work.inbox.done(update_ids)
             await work.commit()
+        self._meter.took("turn", perf_counter() - begun, step)
         if heard.text and not _may_be_kept(folder):
             try:
                 await self._store.empty_log()
