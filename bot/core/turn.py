@@ -18,8 +18,10 @@ from bot.core.narrative import Element, Reading, StoryOf
 class Heard:
     """What a person did, already stripped of Telegram: one of text, press, command or other.
 
-    `text` joins messages sent in one breath. `choice` and `turn` come from a button; `turn` tells
-    which turn's buttons were pressed. `other` names content that is not text (voice, photo…).
+    `text` joins messages sent in one breath; `messages` are the same, each with its Telegram id.
+    `choice` and `turn` come from a button; `turn` tells which turn's buttons were pressed. `other`
+    names content that is not text (voice, photo…); `text` then holds words that came with it.
+    `edited` is a message changed afterwards: `messages` holds its id and its words as they are now.
     `profile_name` and `language_code` are what Telegram says, if anything.
     """
 
@@ -32,16 +34,21 @@ class Heard:
     edited: bool = False
     profile_name: str = ""
     language_code: str | None = None
+    messages: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A button. `id` travels back when pressed; `label` is a message key; `words` fill it."""
+    """A button. `id` travels back when pressed; `label` is a message key; `words` fill it.
+
+    A button with a `link` opens that address instead, and nothing travels back.
+    """
 
     id: str
     label: str
     words: Mapping[str, str] = field(default_factory=dict)
     checked: bool | None = None
+    link: str | None = None
 
 
 @dataclass(frozen=True)

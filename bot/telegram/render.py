@@ -37,10 +37,11 @@ class Words(Renderer, Protocol):
 
 @dataclass(frozen=True)
 class Button:
-    """A rendered button."""
+    """A rendered button: it sends `data` back, or opens `url`."""
 
     label: str
     data: str
+    url: str | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def render(say: Say, words: Renderer, language: str, turn: int) -> list[Rendered
     A message that must be split loses its bold and italic, never a word.
     """
     rows = tuple(
-        tuple(Button(words.label(c, language), data(c.id, turn)) for c in row)
+        tuple(Button(words.label(c, language), data(c.id, turn), c.link) for c in row)
         for row in say.choices
     )
     plain = _joined([words.text(x, language) for x in say.lines], say.lines)

@@ -15,7 +15,7 @@ from telegram.error import BadRequest, Forbidden, InvalidToken, NetworkError, Re
 
 from bot.core.turn import Hand, Say, Scrub
 from bot.telegram.lanes import place_of
-from bot.telegram.render import Rendered, Renderer, file_text, render
+from bot.telegram.render import Button, Rendered, Renderer, file_text, render
 from bot.usecases.outgoing import move_of
 from bot.usecases.ports import OutboxItem, Store, StoreUnavailable
 
@@ -315,6 +315,10 @@ class Sender:
 def _keyboard(message: Rendered) -> InlineKeyboardMarkup | None:
     if not message.rows:
         return None
-    return InlineKeyboardMarkup(
-        [[InlineKeyboardButton(b.label, callback_data=b.data) for b in r] for r in message.rows]
-    )
+    return InlineKeyboardMarkup([[_button(b) for b in row] for row in message.rows])
+
+
+def _button(button: Button) -> InlineKeyboardButton:
+    if button.url is not None:
+        return InlineKeyboardButton(button.label, url=button.url)
+    return InlineKeyboardButton(button.label, callback_data=button.data)

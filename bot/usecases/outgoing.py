@@ -61,7 +61,7 @@ def _line(line: Line) -> list[Any]:
 
 
 def _choice(choice: Choice) -> list[Any]:
-    return [choice.id, choice.label, dict(choice.words), choice.checked]
+    return [choice.id, choice.label, dict(choice.words), choice.checked, choice.link]
 
 
 def _as_line(raw: Sequence[Any]) -> Line:
@@ -69,4 +69,5 @@ def _as_line(raw: Sequence[Any]) -> Line:
 
 
 def _as_choice(raw: Sequence[Any]) -> Choice:
-    return Choice(raw[0], raw[1], raw[2], raw[3])
+    # Bodies written before buttons had links are one shorter.
+    return Choice(raw[0], raw[1], raw[2], raw[3], raw[4] if len(raw) > 4 else None)
