@@ -47,6 +47,14 @@ def run() -> None:
 
 
 @app.command()
+def web() -> None:
+    """Serve Telegram in one process, by webhook."""
+    from bot.commands.web import run as serve
+
+    raise typer.Exit(serve(sys.stderr))
+
+
+@app.command()
 def migrate() -> None:
     """Bring the database to this version."""
     from bot.commands.migrate import run as go

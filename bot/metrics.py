@@ -1,1 +1,111 @@
 """Figures for whoever watches the machine; the only room that knows prometheus-client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from bot.usecases.ports import Counted, Timed
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.8, 2.5, 5.0, 10.0, 30.0)
+"""Upper edges of the times counted; 1.8 is where the coach stops waiting for a reading."""
+
+
+class Figures:
+    """The port Meter on a registry of its own: nothing of other libraries gets in.
+
+    Every label is a fixed word of the program. No name, id or word of anybody is ever counted.
+    """
+
+    def __init__(self) -> None:
+        """Everything begins at nothing."""
+        registry = self._registry = CollectorRegistry()
+        self._updates = Counter(
+            "coach_updates", "Updates received, by fate.", ["fate"], registry=registry
+        )
+        self._turns = Counter("coach_turns", "Turns taken, by fate.", ["fate"], registry=registry)
+        self._calls = Counter(
+            "coach_telegram_calls",
+            "Calls of the Bot API, by method and outcome (ok, or the kind of error).",
+            ["method", "outcome"],
+            registry=registry,
+        )
+        self._refused = Counter(
+            "coach_telegram_too_many_requests",
+            "Calls that Telegram answered with 429, by method.",
+            ["method"],
+            registry=registry,
+        )
+        self._times = {
+            "turn": _times("coach_turn", "A turn, by the step it began in.", "step", registry),
+            "reading": _times("coach_reader", "Reading a telling.", None, registry),
+            "safety": _times("coach_safety_screening", "Looking for danger.", None, registry),
+            "privacy": _times("coach_privacy_screening", "Looking for others.", None, registry),
+            "example": _times("coach_example", "Finding an example.", None, registry),
+            "model": _times("coach_model", "Asking a language model.", None, registry),
+        }
+        self._inbox = Gauge(
+            "coach_inbox_depth", "Updates that wait for their turn.", registry=registry
+        )
+        self._quarantined = Gauge(
+            "coach_quarantined", "Updates set aside; see coach doctor.", registry=registry
+        )
+        self._outbox = Gauge(
+            "coach_outbox_depth", "Messages that wait to be sent.", registry=registry
+        )
+        self._sends = Gauge(
+            "coach_messages", "Messages in the outbox, by what became of them.", ["outcome"],
+            registry=registry,
+        )  # fmt: skip
+        self._pending = Gauge(
+            "coach_telegram_pending", "Updates that wait at Telegram, as last asked.",
+            registry=registry,
+        )  # fmt: skip
+        # Known from the start, so that a first increase is seen as one.
+        for fate in ("kept", "repeated", "unreadable", "not_kept"):
+            self._updates.labels(fate)
+        for fate in ("handled", "ignored", "failed", "delayed", "set_aside"):
+            self._turns.labels(fate)
+        self._refused.labels("sendMessage")
+
+    def count(self, what: Counted, kind: str, outcome: str = "") -> None:
+        """See ports.Meter."""
+        match what:
+            case "update":
+                self._updates.labels(kind).inc()
+            case "turn":
+                self._turns.labels(kind).inc()
+            case "call":
+                self._calls.labels(kind, outcome).inc()
+                if outcome == "RetryAfter":
+                    self._refused.labels(kind).inc()
+
+    def took(self, what: Timed, seconds: float, kind: str = "") -> None:
+        """See ports.Meter."""
+        times = self._times[what]
+        (times.labels(kind) if what == "turn" else times).observe(seconds)
+
+    def page(self, depths: Mapping[str, Mapping[str, int]]) -> bytes:
+        """Everything in Prometheus' text form. `depths` are TelegramCoach.depths."""
+        inbox, outbox = depths.get("inbox", {}), depths.get("outbox", {})
+        self._inbox.set(inbox.get("waiting", 0))
+        self._quarantined.set(inbox.get("quarantined", 0))
+        self._outbox.set(outbox.get("waiting", 0) + outbox.get("sending", 0))
+        for outcome, number in outbox.items():
+            self._sends.labels(outcome).set(number)
+        if "telegram" in depths:
+            self._pending.set(depths["telegram"].get("pending", 0))
+        return generate_latest(self._registry)
+
+
+def _times(name: str, words: str, label: str | None, registry: CollectorRegistry) -> Histogram:
+    return Histogram(
+        f"{name}_seconds",
+        f"{words} Seconds.",
+        [label] if label else [],
+        buckets=SECONDS,
+        registry=registry,
+    )

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from dotenv import find_dotenv
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+TELEGRAM = "https://api.telegram.org"
+RESERVED = ("/healthz", "/metrics")
+"""Paths of our own, where no update may arrive."""
+TELEGRAM_PORTS = (None, 443, 80, 88, 8443)
 
 
 class BadSetting(Exception):
@@ -27,10 +36,17 @@ class Settings(BaseSettings):
     )
 
     telegram_bot_token: SecretStr | None = Field(None, description="from @BotFather")
-    telegram_api_base_url: str = Field("https://api.telegram.org", description="an http(s) address")
+    telegram_api_base_url: str = Field(TELEGRAM, description="an http(s) address")
+    telegram_webhook_url: str | None = Field(None, description="an https address of this program")
+    telegram_webhook_secret: SecretStr | None = Field(None, description="1-256 of A-Za-z0-9_-")
     database_url: str | None = Field(None, description="a SQLAlchemy address")
     coach_home: Path = Field(Path("data"), description="a folder that can be written")
     coach_language: str = Field("en", description="en or es")
+    coach_host: str | None = Field(None, description="an address of this machine")
+    coach_port: int | None = Field(None, description="1 to 65535", ge=1, le=65535)
+    port: int | None = Field(None, description="1 to 65535, given by the platform", ge=1, le=65535)
+    coach_metrics_port: int | None = Field(None, description="1 to 65535", ge=1, le=65535)
+    coach_log: str = Field("plain", description="plain or json")
     coach_care_call: str = Field("112 / 911", description="a number to call, as people know it")
     coach_care_text: str = Field("", description="a number to write to, as people know it")
     coach_care_person: str = Field("", description="who to turn to here, by name and number")
@@ -48,6 +64,85 @@ class Settings(BaseSettings):
         if not value.startswith(("http://", "https://")):
             raise ValueError("must begin with http:// or https://")
         return value.rstrip("/")
+
+    @field_validator("telegram_webhook_url")
+    @classmethod
+    def _hook(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value)
+            host, port = parts.hostname, parts.port
+        except ValueError as error:
+            raise ValueError("must be an address like https://example.org/telegram") from error
+        if parts.scheme not in ("https", "http") or not host:
+            raise ValueError("must be an address like https://example.org/telegram")
+        is_telegram = info.data.get("telegram_api_base_url") == TELEGRAM
+        if is_telegram and parts.scheme != "https":
+            raise ValueError("must begin with https://, because Telegram brings nothing to http://")
+        if is_telegram and port not in TELEGRAM_PORTS:
+            raise ValueError("must use port 443, 80, 88 or 8443, the only ones Telegram calls")
+        if parts.path in RESERVED:
+            raise ValueError(f"must not end in {parts.path}, which is a page of its own")
+        return value
+
+    @field_validator("telegram_webhook_secret")
+    @classmethod
+    def _secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(
+            r"[A-Za-z0-9_-]{1,256}", value.get_secret_value()
+        ):
+            raise ValueError("must be 1 to 256 of A-Z, a-z, 0-9, _ and -")
+        return value
+
+    @field_validator("coach_log")
+    @classmethod
+    def _form(cls, value: str) -> str:
+        if value not in ("plain", "json"):
+            raise ValueError("must be plain or json")
+        return value
+
+    @property
+    def webhook_path(self) -> str:
+        """The path at which updates arrive: that of TELEGRAM_WEBHOOK_URL."""
+        return urlsplit(self.telegram_webhook_url or "").path or "/"
+
+    @property
+    def webhook_secret(self) -> str:
+        """The set secret, or one made from the token, from which the token cannot be found.
+
+        So nobody has to invent one, it outlives a disk, and several processes agree on it.
+        """
+        if self.telegram_webhook_secret is not None:
+            return self.telegram_webhook_secret.get_secret_value()
+        token = self.telegram_bot_token.get_secret_value() if self.telegram_bot_token else ""
+        return hmac.new(token.encode(), b"coach webhook", hashlib.sha256).hexdigest()
+
+    @property
+    def host(self) -> str:
+        """Where to listen: everywhere when the platform gives a PORT, else on this machine only."""
+        return self.coach_host or ("0.0.0.0" if self.port else "127.0.0.1")
+
+    @property
+    def web_port(self) -> int:
+        """Where `coach web` listens."""
+        return self.coach_port or self.port or 8080
+
+    @property
+    def watch_port(self) -> int | None:
+        """Where `coach run` shows health and figures, if anywhere."""
+        return self.coach_metrics_port or self.coach_port or self.port
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be written anywhere."""
+        held = [self.telegram_bot_token, self.telegram_webhook_secret]
+        found = [one.get_secret_value() for one in held if one is not None]
+        if self.telegram_bot_token is not None:
+            found += [found[0].partition(":")[2], self.webhook_secret]
+        if self.database_url and (password := urlsplit(self.database_url).password):
+            found.append(password)
+        return tuple(one for one in found if one)
 
     @property
     def database(self) -> str:

@@ -14,12 +14,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from bot.core.care import Safety, Span
 from bot.core.narrative import Element, Reading, StoryOf
 from bot.settings import Settings
 from bot.usecases.ports import (
+    Meter,
     Passage,
     Reader,
     ReaderUnavailable,
@@ -27,6 +29,8 @@ from bot.usecases.ports import (
     Retriever,
     Screener,
     StoreUnavailable,
+    Timed,
+    Unmeasured,
 )
 from bot.words.catalogue import Catalogue
 
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
 
     from bot.reading.embedding import BundledEmbedder
     from bot.telegram.app import TelegramCoach
+    from bot.telegram.webhook import Hook
     from bot.usecases.ports import Store
 
 log = logging.getLogger(__name__)
@@ -194,9 +199,10 @@ class Lazily:
     loaded the turn fails, because no message may pass unscreened.
     """
 
-    def __init__(self, parts: Parts) -> None:
-        """Nothing is loaded yet."""
+    def __init__(self, parts: Parts, meter: Meter | None = None) -> None:
+        """Nothing is loaded yet. What each part takes is told to `meter`, loading not counted."""
         self._parts = parts
+        self._meter = meter or Unmeasured()
         self._loading: dict[str, asyncio.Task[Any]] = {}
 
     async def _part(self, name: str) -> Any:
@@ -216,11 +222,20 @@ class Lazily:
             log.error("%s cannot be loaded: %s", name, type(error).__name__)
             raise
 
+    @contextlib.contextmanager
+    def _timed(self, what: Timed) -> Iterator[None]:
+        begun = perf_counter()
+        try:
+            yield
+        finally:
+            self._meter.took(what, perf_counter() - begun)
+
     async def read(self, stage: StoryOf, text: str, language: str) -> Reading:
         """See ports.Reader."""
         try:
             reader: Reader = await self._part("reader")
-            return await reader.read(stage, text, language)
+            with self._timed("reading"):
+                return await reader.read(stage, text, language)
         except ReaderUnavailable:
             raise
         except Exception as error:
@@ -231,7 +246,8 @@ class Lazily:
         """See ports.Screener."""
         try:
             screener: Screener = await self._part("screener")
-            return await screener.safety(text, language)
+            with self._timed("safety"):
+                return await screener.safety(text, language)
         except Exception as error:
             log.error("screening by rules alone: %s", type(error).__name__)
             rules: Screener = await self._part("rules_alone")
@@ -241,7 +257,8 @@ class Lazily:
         """See ports.Screener."""
         try:
             screener: Screener = await self._part("screener")
-            return await screener.privacy(text, language)
+            with self._timed("privacy"):
+                return await screener.privacy(text, language)
         except Exception as error:
             log.error("screening by rules alone: %s", type(error).__name__)
             rules: Screener = await self._part("rules_alone")
@@ -258,7 +275,8 @@ class Lazily:
         """See ports.Retriever."""
         try:
             retriever: Retriever = await self._part("retriever")
-            return await retriever.search(move, language, near, exclude, limit)
+            with self._timed("example"):
+                return await retriever.search(move, language, near, exclude, limit)
         except RetrievalUnavailable:
             log.warning("no example: the index cannot answer")
             raise
@@ -295,20 +313,26 @@ async def telegram_coach(
     request: BaseRequest | None = None,
     updates_request: BaseRequest | None = None,
     around: Callable[[Store], Store] | None = None,
+    *,
+    hook: Hook | None = None,
+    meter: Meter | None = None,
+    say: Callable[[str], None] = log.warning,
 ) -> AsyncIterator[TelegramCoach]:
     """The whole bot, not yet started; stopped at the end if it still runs.
 
     `around` may put something between the bot and its store. Rooms that are needed later load
-    in the background.
+    in the background. For `hook`, `meter` and `say` see TelegramCoach.
     """
     from bot.telegram.app import TelegramCoach
     from bot.usecases.residents import Residents
 
     asyncio.get_running_loop().set_default_executor(DaemonThreads())
-    lazily = Lazily(parts)
+    lazily = Lazily(parts, meter)
     async with opened(parts) as opened_store:
         store = around(opened_store) if around else opened_store
-        residents = Residents(store, lazily, lazily, lazily, parts.words, parts.clock, new_id)
+        residents = Residents(
+            store, lazily, lazily, lazily, parts.words, parts.clock, new_id, meter=meter
+        )
         coach = TelegramCoach(
             store,
             residents,
@@ -318,6 +342,9 @@ async def telegram_coach(
             None if request else parts.settings.telegram_api_base_url,
             request,
             updates_request,
+            hook=hook,
+            meter=meter,
+            say=say,
         )
         warming = asyncio.create_task(lazily.warm(coach.answered), name="warming")
         try:

@@ -1,36 +1,38 @@
-"""The bot as one thing to start, wait for and stop: python-telegram-bot around our lanes."""
+"""The bot as one thing to start, wait for and stop: an ingress, our lanes, and a sender."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from typing import Any
+import time
+from collections.abc import Callable, Mapping
 
-from telegram.error import TelegramError
-from telegram.ext import Application, ApplicationBuilder
 from telegram.request import BaseRequest
 
-from bot.telegram.ingress import DurableQueue
+from bot.telegram.ingress import DurableQueue, Ingress, TelegramRefuses
 from bot.telegram.introducing import introduce
-from bot.telegram.lanes import Lanes
-from bot.telegram.polling import PatientBot
+from bot.telegram.lanes import Lanes, place_of
+from bot.telegram.measured import LONGEST_TURN, SILENT_SECONDS, MeasuredTurns
+from bot.telegram.polling import ALLOWED, Patience, PatientBot, Polling
 from bot.telegram.render import Words
 from bot.telegram.sender import Sender
-from bot.telegram.turns import Turns
-from bot.usecases.ports import Clock, Store
+from bot.telegram.webhook import Hook, Webhook, reached
+from bot.usecases.ports import Clock, Meter, Store, StoreUnavailable, Unmeasured
 from bot.usecases.residents import Residents
 
 log = logging.getLogger(__name__)
 
-ALLOWED = ["message", "edited_message", "callback_query", "my_chat_member"]
+__all__ = ["ALLOWED", "Hook", "Patience", "TelegramCoach", "TelegramRefuses"]
+
 TELEGRAM = "https://api.telegram.org"
-FETCHING_ENDS = 3.0
-"""Seconds that stopping waits for the last fetch to be confirmed."""
+LOOK_EVERY = 5.0
+"""Seconds between looks for updates that somebody put back from quarantine."""
+DATABASE_SECONDS = 3.0
+"""Longest that asking the database for a sign of life may take."""
 
 
 class TelegramCoach:
-    """Polling ingress, lanes and sender around one bot. Handlers hold no rules."""
+    """Lanes and sender around one bot, fed by polling or by a webhook. Holds no rules."""
 
     def __init__(
         self,
@@ -42,41 +44,61 @@ class TelegramCoach:
         base_url: str | None = None,
         request: BaseRequest | None = None,
         updates_request: BaseRequest | None = None,
+        *,
+        hook: Hook | None = None,
+        meter: Meter | None = None,
+        say: Callable[[str], None] = log.warning,
+        patience: Patience | None = None,
     ) -> None:
-        """`request` and `updates_request` replace HTTP, as in the terminal and in tests."""
+        """`request` and `updates_request` replace HTTP, as in the terminal and in tests.
+
+        With a `hook` updates are brought, to `receive`; without one they are fetched. `say` tells
+        whoever started the program something.
+        """
+        meter = meter or Unmeasured()
         bot = PatientBot(
             token,
+            meter,
             base_url=f"{base_url or TELEGRAM}/bot",
             base_file_url=f"{base_url or TELEGRAM}/file/bot",
             request=request,
             get_updates_request=updates_request,
         )
+        self._bot, self._store, self._clock, self._words = bot, store, clock, words
         self._sender = Sender(bot, store, words, lambda: _scrub(store, clock))
-        self._turns = Turns(bot, store, residents, words, self._sender.wake)
+        self._turns = MeasuredTurns(meter, bot, store, residents, words, self._sender.wake)
         self._lanes = Lanes(store, self._turns)
-        self._queue = DurableQueue(store, clock, self._lanes.wake)
-        builder = ApplicationBuilder().bot(bot).update_queue(self._queue)
-        self._app: Application[Any, Any, Any, Any, Any, Any] = builder.build()
-        self._words = words
-        self._introducing: asyncio.Task[None] | None = None
+        self._queue = DurableQueue(store, clock, self._lanes.wake, meter)
+        self._webhook = Webhook(bot, self._queue, hook) if hook else None
+        self._ingress: Ingress = self._webhook or Polling(bot, self._queue, say, patience)
+        self._background: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Begin with what was left on disk, then fetch.
+        """Begin with what was left on disk, then let updates in.
 
-        Raises TelegramError when Telegram refuses, StoreUnavailable when the disk does.
+        Raises TelegramRefuses with a sentence, NetworkError when Telegram stays out of reach,
+        StoreUnavailable when the disk does.
         """
-        await self._app.initialize()
+        await reached(self._bot)
         self._sender.start()
+        # All that waits is taken up now; what is put back later is looked for in `_look`.
+        await self._returned()
         await self._lanes.resume()
-        assert self._app.updater is not None
-        await self._app.updater.start_polling(
-            poll_interval=0.0,
-            timeout=10,
-            allowed_updates=ALLOWED,
-            drop_pending_updates=False,
-            error_callback=_fetching_failed,
-        )
-        self._introducing = asyncio.create_task(self._introduce(), name="introducing")
+        await self._ingress.start()
+        self._background = [
+            asyncio.create_task(self._introduce(), name="introducing"),
+            asyncio.create_task(self._look(), name="looking"),
+        ]
+
+    async def receive(self, body: bytes) -> None:
+        """Keep one update that Telegram brought. Raises StoreUnavailable: then bring it again."""
+        if self._webhook is None:
+            raise StoreUnavailable("This coach fetches its updates itself.")
+        await self._webhook.receive(body)
+
+    async def refused(self) -> TelegramRefuses:
+        """Return once Telegram refuses us for good, with the reason. Only after `start`."""
+        return await self._ingress.refused()
 
     async def idle(self) -> None:
         """Return once every update kept is handled and every message is sent.
@@ -92,26 +114,42 @@ class TelegramCoach:
         await self._sender.answered.wait()
 
     async def stop(self) -> None:
-        """Stop fetching, end running turns and sends; the rest waits on disk.
+        """Let nothing more in, end running turns and sends; the rest waits on disk.
 
         Takes at most ten seconds. May be called at any time, also when starting failed.
         """
-        updater = self._app.updater
-        if updater is not None and updater.running:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(updater.stop(), FETCHING_ENDS)
-        if self._introducing is not None:
-            self._introducing.cancel()
-            await asyncio.gather(self._introducing, return_exceptions=True)
+        await self._ingress.stop()
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
         await self._lanes.stop()
         await self._sender.stop()
         await self._turns.stop()
-        await self._app.shutdown()
+        await self._bot.shutdown()
 
     async def _introduce(self) -> None:
         """Once somebody has been answered, so that no answer waits for it."""
         await self.answered()
-        await introduce(self._app.bot, self._words)
+        await introduce(self._bot, self._words)
+
+    async def _look(self) -> None:
+        """Take up what somebody puts back from quarantine while we run."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            try:
+                await self._returned()
+            except Exception as error:
+                log.warning("quarantine not looked at: %s", place_of(error))
+
+    async def _returned(self) -> None:
+        async with self._store.work() as work:
+            items = await work.inbox.returned()
+            if items:
+                await work.commit()
+        for item in items:
+            self._lanes.wake(item)
+
+    # -- how it is ------------------------------------------------------------------------------
 
     def failure(self) -> str | None:
         """One plain sentence while the bot cannot go on, otherwise None."""
@@ -119,11 +157,33 @@ class TelegramCoach:
             return f"{self._queue.trouble} Your last message was not kept; send it again later."
         return self._lanes.trouble or self._sender.trouble
 
+    async def health(self) -> Mapping[str, str | None]:
+        """Database, lanes and ingress, each with a plain sentence while it is in trouble."""
+        database, lanes = None, self._lanes.trouble
+        try:
+            async with asyncio.timeout(DATABASE_SECONDS), self._store.work() as work:
+                oldest = await work.inbox.waiting(1)
+        except (StoreUnavailable, TimeoutError) as error:
+            database = str(error) or "The database does not answer."
+        else:
+            now = self._clock.now()
+            waits = bool(oldest) and (now - oldest[0].received_at).total_seconds() > SILENT_SECONDS
+            is_silent = time.monotonic() - self._turns.ended_at > SILENT_SECONDS
+            if self._turns.longest_running > LONGEST_TURN or (waits and is_silent):
+                lanes = lanes or "A turn has not ended for two minutes."
+        return {"database": database, "lanes": lanes, "ingress": self._ingress.trouble}
+
+    async def depths(self) -> Mapping[str, Mapping[str, int]]:
+        """How many rows of `inbox` and `outbox` are in each state; what waits at `telegram`.
+
+        Raises StoreUnavailable.
+        """
+        async with self._store.work() as work:
+            found = {"inbox": await work.inbox.counts(), "outbox": await work.outbox.counts()}
+        if self._webhook is not None and self._webhook.pending is not None:
+            found["telegram"] = {"pending": self._webhook.pending}
+        return found
+
 
 async def _scrub(store: Store, clock: Clock) -> None:
     await store.scrub(clock.now())
-
-
-def _fetching_failed(error: TelegramError) -> None:
-    """The library tries again by itself, more and more slowly."""
-    log.warning("fetching failed: %s", type(error).__name__)
