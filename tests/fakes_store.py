@@ -29,6 +29,8 @@ from bot.usecases.ports import (
     Queued,
     Receipt,
     Recipients,
+    Seat,
+    Seats,
     SetAside,
     StoreUnavailable,
     StoryRow,
@@ -59,6 +61,7 @@ class State:
     keyboards: dict[int, int] = field(default_factory=dict)
     paused: dict[int, tuple[PauseReason, datetime]] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
+    seats: dict[int, Seat] = field(default_factory=dict)
     next_outbox_id: int = 1
 
 
@@ -98,6 +101,7 @@ class MemoryUnitOfWork:
     outbox: Outbox
     recipients: Recipients
     groups: Groups
+    seats: Seats
 
     def __init__(self, store: MemoryStore, writers: asyncio.Lock) -> None:
         self._store = store
@@ -109,6 +113,7 @@ class MemoryUnitOfWork:
         self.outbox = _Outbox(self)
         self.recipients = _Recipients(self)
         self.groups = _Groups(self)
+        self.seats = _Seats(self)
 
     async def __aenter__(self) -> Self:
         return self
@@ -215,8 +220,9 @@ class _Folders:
         for group in state.groups.values():
             if group.added_by == folder.identity.telegram_id:
                 state.groups[group.id] = replace(group, added_by=None)
+        seat = state.seats.pop(folder.identity.telegram_id, None)
         return [
-            Receipt("database", _rows_of(folder), at),
+            Receipt("database", _rows_of(folder) + (seat is not None), at),
             Receipt("inbox", len(received), at),
             Receipt("outbox", len(unsent) + len([x for x in (keyboard, pause) if x]), at),
         ]
@@ -489,3 +495,14 @@ class _Groups:
 
     async def all(self) -> list[Group]:
         return sorted(self._work.seen.groups.values(), key=lambda g: (g.added_at, g.id))
+
+
+class _Seats:
+    def __init__(self, work: MemoryUnitOfWork) -> None:
+        self._work = work
+
+    async def of(self, telegram_id: int) -> Seat | None:
+        return deepcopy(self._work.seen.seats.get(telegram_id))
+
+    async def save(self, seat: Seat) -> None:
+        (await self._work.writing()).seats[seat.telegram_id] = deepcopy(seat)

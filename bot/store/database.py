@@ -17,6 +17,7 @@ from bot.store.folders import SqlFolders
 from bot.store.groups import SqlGroups
 from bot.store.migrations import HEAD, REVISIONS
 from bot.store.queues import SqlInbox
+from bot.store.seats import SqlSeats
 from bot.store.sending import SqlOutbox, SqlRecipients
 from bot.store.transaction import PHASE, Transaction
 from bot.usecases.ports import (
@@ -26,6 +27,7 @@ from bot.usecases.ports import (
     Outbox,
     Receipt,
     Recipients,
+    Seats,
     StoreUnavailable,
     UnitOfWork,
 )
@@ -81,6 +83,7 @@ class SqlUnitOfWork:
     outbox: Outbox
     recipients: Recipients
     groups: Groups
+    seats: Seats
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
@@ -89,6 +92,7 @@ class SqlUnitOfWork:
         self.outbox = SqlOutbox(transaction)
         self.recipients = SqlRecipients(transaction)
         self.groups = SqlGroups(transaction)
+        self.seats = SqlSeats(transaction)
 
     async def __aenter__(self) -> Self:
         """Nothing is locked until the first statement."""

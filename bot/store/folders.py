@@ -207,6 +207,9 @@ class SqlFolders:
         await self._transaction.write(
             update(tables.groups).where(tables.groups.c.added_by.in_(people)).values(added_by=None)
         )
+        rows += await self._transaction.write(
+            delete(tables.seats).where(tables.seats.c.telegram_id.in_(people))
+        )
         receipts = [
             Receipt("database", rows, at),
             Receipt("inbox", received, at),

@@ -307,6 +307,16 @@ groups = Table(
     Column("introduced_at", UtcDateTime),
 )
 
+seats = Table(
+    "seats",
+    metadata,
+    Column("telegram_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("chat_id", BigInteger, nullable=False),
+    Column("awaiting", Text, nullable=False),
+    Column("notes", JSON, nullable=False),
+    Column("turn", Integer, nullable=False),
+)
+
 erasures = Table(
     "erasures",
     metadata,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
-from typing import Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 from bot.core.care import Safety, Span
 from bot.core.consent import Purpose
@@ -460,6 +460,33 @@ class AuditEntry:
     recorded_at: datetime
 
 
+@dataclass
+class Seat:
+    """Where an organizer or staff member is at the desk, by Telegram id.
+
+    `awaiting` names what their next typed message answers, "" for nothing. `notes` hold the
+    choices of an act not finished yet; `turn` tells fresh buttons from old ones.
+    """
+
+    telegram_id: int
+    chat_id: int
+    awaiting: str = ""
+    notes: dict[str, Any] = field(default_factory=dict)
+    turn: int = 0
+
+
+class Seats(Protocol):
+    """Who is where at the desk."""
+
+    async def of(self, telegram_id: int) -> Seat | None:
+        """This person's seat, if they ever came to the desk."""
+        ...
+
+    async def save(self, seat: Seat) -> None:
+        """Write the seat."""
+        ...
+
+
 class UnitOfWork(Protocol):
     """One transaction. Leaving without commit rolls back."""
 
@@ -468,6 +495,7 @@ class UnitOfWork(Protocol):
     outbox: Outbox
     recipients: Recipients
     groups: Groups
+    seats: Seats
 
     async def __aenter__(self) -> Self: ...
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.usecases.ports import Conflict, Group, OutboxItem, Store
+from bot.usecases.ports import Conflict, Group, OutboxItem, Seat, Store
 from tests.store.places import PLACES, everything_held, opened
 from tests.store.samples import NOW, a_full_folder
 
@@ -158,3 +158,26 @@ async def test_moving_twice_or_where_something_is_known_already_doubles_nothing(
         assert await work.outbox.keyboard(-1007) == 9
         assert await work.outbox.keyboard(-100) is None
         assert await work.recipients.paused() == {-1007: "kicked"}
+
+
+# --- seats at the desk ---
+
+
+async def test_a_seat_at_the_desk_comes_back_as_it_was_and_goes_with_its_person(
+    store: Store,
+) -> None:
+    folder = a_full_folder()
+    person = folder.identity
+    seat = Seat(person.telegram_id, person.chat_id, "organizing.when", {"prompt": "p1"}, 4)
+    async with store.work() as work:
+        assert await work.seats.of(person.telegram_id) is None
+        await work.folders.save(folder)
+        await work.seats.save(Seat(person.telegram_id, person.chat_id))
+        await work.seats.save(seat)
+        await work.commit()
+    async with store.work() as work:
+        assert await work.seats.of(person.telegram_id) == seat
+        await work.folders.erase(folder.resident.id, NOW)
+        await work.commit()
+    async with store.work() as work:
+        assert await work.seats.of(person.telegram_id) is None

@@ -6,5 +6,5 @@ load Alembic; tests/store/test_migrations.py checks it against versions/.
 
 from __future__ import annotations
 
-REVISIONS = ("20261123_first_tables", "20261124_groups_and_pauses")
+REVISIONS = ("20261123_first_tables", "20261124_groups_and_pauses", "20261124_seats")
 HEAD = REVISIONS[-1]

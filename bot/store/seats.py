@@ -1,0 +1,30 @@
+"""Seats at the desk on SQL."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from sqlalchemy import insert, select, update
+
+from bot.store.tables import seats
+from bot.store.transaction import Transaction
+from bot.usecases.ports import Seat
+
+
+class SqlSeats:
+    """The port Seats, within one transaction."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    async def of(self, telegram_id: int) -> Seat | None:
+        """This person's seat, if they ever came to the desk."""
+        rows = await self._transaction.read(select(seats).where(seats.c.telegram_id == telegram_id))
+        return Seat(**rows[0]._asdict()) if rows else None
+
+    async def save(self, seat: Seat) -> None:
+        """Write the seat."""
+        row = asdict(seat)
+        known = seats.c.telegram_id == seat.telegram_id
+        if not await self._transaction.write(update(seats).where(known).values(row)):
+            await self._transaction.write(insert(seats).values(row))
