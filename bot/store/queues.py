@@ -119,14 +119,15 @@ class SqlInbox:
 
     async def returned(self) -> list[InboxItem]:
         """Updates put back since this was last asked; each is given out once."""
-        rows = await self._transaction.read(
-            select(inbox.c.update_id, inbox.c.chat_id, inbox.c.payload, inbox.c.received_at)
-            .where(inbox.c.state == WAITING, inbox.c.reason.is_not(None))
-            .order_by(inbox.c.update_id)
+        back = (inbox.c.state == WAITING, inbox.c.reason.is_not(None))
+        if not await self._transaction.read(select(inbox.c.update_id).where(*back).limit(1)):
+            # Asked often, and nearly always in vain: then nobody else's writing has to wait.
+            return []
+        columns = (inbox.c.update_id, inbox.c.chat_id, inbox.c.payload, inbox.c.received_at)
+        rows = await self._transaction.write_returning(
+            update(inbox).where(*back).values(reason=None).returning(*columns)
         )
-        if rows:
-            await self._set([row.update_id for row in rows], reason=None)
-        return [InboxItem(**row._asdict()) for row in rows]
+        return sorted((InboxItem(**row._asdict()) for row in rows), key=lambda i: i.update_id)
 
     async def _set(self, update_ids: Sequence[int], **values: object) -> None:
         for start in range(0, len(update_ids), _AT_ONCE):
