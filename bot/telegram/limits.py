@@ -1,0 +1,163 @@
+"""Telegram's flood limits as a plan: when the next call to a chat may be made.
+
+Plain arithmetic on a clock that is handed in; nothing here waits. The figures are those of
+Telegram's Bots FAQ: about one message a second in a chat with short bursts tolerated, 20 a minute
+in a group, about 30 a second overall. Every call that names a chat counts: messages, edits and
+actions. Answers to buttons are never asked about here, and so never wait.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from bot.usecases.ports import Urgency
+
+
+@dataclass(frozen=True)
+class Window:
+    """At most `calls` in any `seconds`; pushes leave the last `kept_for_replies` of them free."""
+
+    calls: int
+    seconds: float
+    kept_for_replies: int = 0
+
+
+@dataclass(frozen=True)
+class Pace:
+    """`burst` calls at once, then one every `seconds`; what is not used adds up to `burst` again.
+
+    Pushes leave `kept_for_replies` of the burst free.
+    """
+
+    burst: int
+    seconds: float
+    kept_for_replies: int = 0
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The limits we keep; None for no limit.
+
+    Eight calls at once are two turns of three messages each with the old buttons taken away.
+    Telegram slows a whole bot, not a chat, when `global_chats` refuse within `global_seconds`.
+    """
+
+    overall: Window | None = Window(30, 1.0, kept_for_replies=10)
+    private: Pace | None = Pace(8, 1.0, kept_for_replies=4)
+    group: Pace | None = Pace(3, 1.0, kept_for_replies=1)
+    group_minute: Window | None = Window(20, 60.0, kept_for_replies=5)
+    global_chats: int = 3
+    global_seconds: float = 1.0
+
+
+UNLIMITED = Figures(overall=None, private=None, group=None, group_minute=None)
+"""For a Bot API in this process. What it asks to wait for is honoured all the same."""
+
+
+@dataclass
+class _Chat:
+    """`spent_until` is when the whole burst will be free again; `calls` those of the window."""
+
+    spent_until: float = 0.0
+    calls: deque[float] = field(default_factory=deque)
+    rests_until: float = 0.0
+
+
+class Limits:
+    """What was called when, and what Telegram asked us to wait for.
+
+    Times are seconds of any clock that never goes back; the caller says what time it is.
+    """
+
+    def __init__(self, figures: Figures | None = None) -> None:
+        """Nothing was called yet."""
+        self._figures = figures or Figures()
+        self._calls: deque[float] = deque()
+        self._chats: dict[int, _Chat] = {}
+        self._refusals: deque[tuple[float, int]] = deque()
+        self._all_rest_until = 0.0
+        self._prune_at = PRUNE_AT
+
+    def wait(self, chat: int, urgency: Urgency, now: float) -> float:
+        """Seconds until this chat may be called; 0 for at once."""
+        return max(self.wait_of_all(urgency, now), self.wait_of_chat(chat, urgency, now))
+
+    def wait_of_all(self, urgency: Urgency, now: float) -> float:
+        """Seconds until any chat at all may be called."""
+        free_at = _free_at(self._calls, self._figures.overall, urgency, now)
+        return max(0.0, free_at - now, self._all_rest_until - now)
+
+    def wait_of_chat(self, chat: int, urgency: Urgency, now: float) -> float:
+        """Seconds until this chat may be called, whatever others do."""
+        known = self._chats.get(chat)
+        if known is None:
+            return 0.0
+        free_at = known.rests_until
+        pace = self._pace(chat)
+        if pace is not None:
+            spare = pace.burst - 1 - (pace.kept_for_replies if urgency == "push" else 0)
+            free_at = max(free_at, known.spent_until - spare * pace.seconds)
+        free_at = max(free_at, _free_at(known.calls, self._window(chat), urgency, now))
+        return max(0.0, free_at - now)
+
+    def take(self, chat: int, now: float) -> None:
+        """A call is made now, whether or not there was room for it."""
+        known = self._chats.setdefault(chat, _Chat())
+        if self._figures.overall is not None:
+            self._calls.append(now)
+        pace = self._pace(chat)
+        if pace is not None:
+            known.spent_until = max(known.spent_until, now) + pace.seconds
+        if self._window(chat) is not None:
+            known.calls.append(now)
+        if len(self._chats) > self._prune_at:
+            self._forget_quiet_chats(now)
+
+    def try_take(self, chat: int, urgency: Urgency, now: float) -> bool:
+        """Take a call if it may be made at once; for what is left out when it may not."""
+        if self.wait(chat, urgency, now) > 0:
+            return False
+        self.take(chat, now)
+        return True
+
+    def refused(self, chat: int, retry_after: float, now: float) -> None:
+        """Telegram answered 429: this chat rests, and all do when several were refused at once."""
+        known = self._chats.setdefault(chat, _Chat())
+        known.rests_until = max(known.rests_until, now + retry_after)
+        self._refusals.append((now, chat))
+        while self._refusals[0][0] < now - self._figures.global_seconds:
+            self._refusals.popleft()
+        if len({refused for _, refused in self._refusals}) >= self._figures.global_chats:
+            self._all_rest_until = max(self._all_rest_until, now + retry_after)
+
+    def _pace(self, chat: int) -> Pace | None:
+        return self._figures.private if chat > 0 else self._figures.group
+
+    def _window(self, chat: int) -> Window | None:
+        return None if chat > 0 else self._figures.group_minute
+
+    def _forget_quiet_chats(self, now: float) -> None:
+        """Chats that may be called at once, with all their burst, need no memory."""
+        quiet = []
+        for chat, known in self._chats.items():
+            _free_at(known.calls, self._window(chat), "reply", now)
+            if max(known.spent_until, known.rests_until) <= now and not known.calls:
+                quiet.append(chat)
+        for chat in quiet:
+            del self._chats[chat]
+        self._prune_at = max(PRUNE_AT, 2 * len(self._chats))
+
+
+PRUNE_AT = 10_000
+"""Chats remembered before the quiet ones are forgotten."""
+
+
+def _free_at(calls: deque[float], window: Window | None, urgency: Urgency, now: float) -> float:
+    """When one more call is within the window; forgets calls that are out of it by now."""
+    if window is None:
+        return now
+    while calls and calls[0] + window.seconds <= now:
+        calls.popleft()
+    room = window.calls - (window.kept_for_replies if urgency == "push" else 0)
+    return calls[-room] + window.seconds if len(calls) >= room else now
