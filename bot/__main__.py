@@ -135,11 +135,13 @@ def withdraw(
 @app.command()
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Try again what was set aside.")] = False,
+    discard: Annotated[bool, typer.Option("--discard", help="Erase what was set aside.")] = False,
 ) -> None:
     """Check settings, token, database, index, models and disk; say what to do."""
     from bot.commands.doctor import run as go
 
-    raise typer.Exit(go(as_json, sys.stdout, sys.stderr))
+    raise typer.Exit(go(as_json, sys.stdout, sys.stderr, retry=retry, discard=discard))
 
 
 @app.command("train-reader")

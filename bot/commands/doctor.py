@@ -3,33 +3,62 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TextIO
+from datetime import timedelta
+from typing import TYPE_CHECKING, TextIO
 
 from bot.core.care import Safety
 from bot.settings import BadSetting, Settings, load_settings
 from bot.usecases.ports import RetrievalUnavailable, StoreUnavailable
 from bot.wiring import Parts, opened
 
+if TYPE_CHECKING:
+    from telegram import Bot
+
 ENOUGH_BYTES = 200 * 1024 * 1024
 """Free disk below which the doctor worries."""
 
 
+LISTED = 10
+"""Updates set aside that are named to people; programs get every one."""
+_MANY = 1_000_000
+RECENT = timedelta(hours=1)
+"""How long a delivery that failed at Telegram is worth telling."""
+
+
 @dataclass(frozen=True)
 class Finding:
-    """One check: what, whether it is well, and a sentence."""
+    """One check: what, whether it is well, a sentence, and for programs what it is about."""
 
     name: str
     well: bool
     sentence: str
+    details: Sequence[Mapping[str, object]] = ()
 
 
-def run(as_json: bool, stdout: TextIO, stderr: TextIO) -> int:
-    """Print every check; 0 when all is well, 1 otherwise."""
+def run(
+    as_json: bool,
+    stdout: TextIO,
+    stderr: TextIO,
+    *,
+    retry: bool = False,
+    discard: bool = False,
+) -> int:
+    """Print every check; 0 when all is well, 1 otherwise.
+
+    With `retry` or `discard` deal with the updates set aside instead; 2 for both.
+    """
+    if retry or discard:
+        if retry and discard:
+            print("Choose one: --retry or --discard.", file=stderr)
+            return 2
+        print(asyncio.run(_deal(Parts(load_settings()), retry)), file=stdout)
+        return 0
     try:
         settings = load_settings()
     except BadSetting as error:
@@ -39,6 +68,8 @@ def run(as_json: bool, stdout: TextIO, stderr: TextIO) -> int:
     if as_json:
         for f in findings:
             line = {"check": f.name, "well": f.well, "says": f.sentence}
+            if f.details:
+                line["details"] = list(f.details)
             print(json.dumps(line, ensure_ascii=False), file=stdout)
     else:
         for f in findings:
@@ -53,17 +84,21 @@ async def examine(settings: Settings) -> list[Finding]:
         ("settings", _settings),
         ("disk", _disk),
         ("database", _database),
+        ("quarantine", _quarantine),
         ("words", _words),
         ("reader", _reader),
         ("screening", _screening),
         ("examples", _examples),
         ("token", _token),
+        ("webhook", _webhook),
     ]
     findings = []
     for name, check in checks:
         try:
             findings.append(Finding(name, True, await check(parts)))
-        except (Trouble, StoreUnavailable, RetrievalUnavailable) as error:
+        except Trouble as trouble:
+            findings.append(Finding(name, False, str(trouble), trouble.details))
+        except (StoreUnavailable, RetrievalUnavailable) as error:
             findings.append(Finding(name, False, str(error)))
         except Exception as error:
             sentence = f"fails ({type(error).__name__}); run `make setup` again, or report this"
@@ -72,7 +107,11 @@ async def examine(settings: Settings) -> list[Finding]:
 
 
 class Trouble(Exception):
-    """A check found something; the sentence says what to do."""
+    """A check found something; the sentence says what to do. `details` are for programs."""
+
+    def __init__(self, sentence: str, details: Sequence[Mapping[str, object]] = ()) -> None:
+        super().__init__(sentence)
+        self.details = details
 
 
 async def _settings(parts: Parts) -> str:
@@ -104,11 +143,67 @@ async def _disk(parts: Parts) -> str:
 async def _database(parts: Parts) -> str:
     async with opened(parts) as store, store.work() as work:
         counts = await work.inbox.counts()
-    if counts.get("quarantined"):
-        raise Trouble(
-            f"{counts['quarantined']} updates were set aside because they could not be handled"
+    return f"opens; {_of(counts.get('waiting', 0), 'update')} wait to be handled"
+
+
+async def _quarantine(parts: Parts) -> str:
+    """What could not be handled: when, and the kind of error; never a word of it."""
+    async with opened(parts) as store, store.work() as work:
+        aside = await work.inbox.quarantined()
+    if not aside:
+        return "empty"
+    names = [
+        f"{one.update_id if one.update_id >= 0 else 'one without an id'} "
+        f"({one.reason}, {one.received_at:%Y-%m-%d %H:%M} UTC)"
+        for one in aside[:LISTED]
+    ]
+    more = f" and {len(aside) - LISTED} more" if len(aside) > LISTED else ""
+    raise Trouble(
+        f"{_of(len(aside), 'update')} set aside because they could not be handled: "
+        f"{', '.join(names)}{more}. `coach doctor --retry` lets them be tried again, "
+        "`coach doctor --discard` erases them",
+        [
+            {
+                "update_id": one.update_id,
+                "kind": one.reason,
+                "received_at": one.received_at.isoformat(),
+            }
+            for one in aside
+        ],
+    )
+
+
+async def _deal(parts: Parts, retry: bool) -> str:
+    """Put back, or erase, what was set aside; one plain sentence. Raises StoreUnavailable."""
+    async with opened(parts) as store:
+        async with store.work() as work:
+            ids = [one.update_id for one in await work.inbox.quarantined(_MANY)]
+            readable = [number for number in ids if number >= 0]
+            if retry:
+                await work.inbox.put_back(readable)
+            else:
+                await work.inbox.done(ids)
+            await work.commit()
+        if ids and not retry:
+            await store.empty_log()
+    if not ids:
+        return "Nothing was set aside."
+    if not retry:
+        return f"{_of(len(ids), 'update')} erased; their ids are remembered."
+    said = (
+        f"{_of(len(readable), 'update')} put back. A running coach takes them up within ten "
+        "seconds, otherwise the next start does."
+    )
+    if len(readable) < len(ids):
+        said += (
+            f" {len(ids) - len(readable)} without an id cannot be tried; "
+            "`coach doctor --discard` erases them."
         )
-    return f"opens; {counts.get('waiting', 0)} updates wait"
+    return said
+
+
+def _of(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 async def _words(parts: Parts) -> str:
@@ -142,19 +237,57 @@ async def _examples(parts: Parts) -> str:
 async def _token(parts: Parts) -> str:
     token = parts.settings.telegram_bot_token
     if token is None:
-        return "none set; `coach chat` needs none, `coach run` does"
+        return "none set; `coach chat` needs none, `coach run` and `coach web` do"
+    async with _asking(parts) as bot:
+        return f"of @{bot.username}"
+
+
+async def _webhook(parts: Parts) -> str:
+    """Whether Telegram brings updates where these settings say, and whether it can."""
+    from bot.telegram.polling import host
+
+    settings, ours = parts.settings, parts.settings.telegram_webhook_url
+    if settings.telegram_bot_token is None:
+        return "not asked, because no token is set"
+    async with _asking(parts) as bot:
+        info = await bot.get_webhook_info()
+    waiting = f"{_of(info.pending_update_count, 'update')} wait at Telegram"
+    failed_at = info.last_error_date
+    if info.url and not ours:
+        raise Trouble(
+            f"one on {host(info.url)} is set at Telegram, and none in TELEGRAM_WEBHOOK_URL; "
+            f"`coach run` removes it, `coach web` needs the setting; {waiting}"
+        )
+    if ours and not info.url:
+        raise Trouble(
+            f"none is set at Telegram; `coach web` sets the one on {host(ours)}; {waiting}"
+        )
+    if ours and info.url != ours:
+        raise Trouble(
+            f"Telegram brings updates to {host(info.url)}, at another address than "
+            f"TELEGRAM_WEBHOOK_URL; start `coach web` again; {waiting}"
+        )
+    if ours and failed_at is not None and parts.clock.now() - failed_at < RECENT:
+        raise Trouble(
+            f"Telegram could not deliver at {failed_at:%Y-%m-%d %H:%M} UTC: "
+            f"{info.last_error_message}; {waiting}"
+        )
+    return f"{'on ' + host(ours) if ours else 'none, as `coach run` needs it'}; {waiting}"
+
+
+@contextlib.asynccontextmanager
+async def _asking(parts: Parts) -> AsyncIterator[Bot]:
+    """The bot, known to Telegram. Raises Trouble."""
     from telegram import Bot
     from telegram.error import InvalidToken, TelegramError
 
+    token = parts.settings.telegram_bot_token
+    assert token is not None
     base = parts.settings.telegram_api_base_url
     try:
         async with Bot(token.get_secret_value(), base_url=f"{base}/bot") as bot:
-            info = await bot.get_webhook_info()
-            name = bot.username
+            yield bot
     except InvalidToken as error:
         raise Trouble("Telegram does not know this token; check TELEGRAM_BOT_TOKEN") from error
     except TelegramError as error:
         raise Trouble(f"Telegram could not be asked ({type(error).__name__})") from error
-    if info.url:
-        raise Trouble(f"@{name} has a webhook set, so polling will be refused")
-    return f"@{name}; {info.pending_update_count} updates wait at Telegram"

@@ -17,7 +17,7 @@ from bot.telegram.polling import ALLOWED, Patience, PatientBot, Polling
 from bot.telegram.render import Words
 from bot.telegram.sender import Sender
 from bot.telegram.webhook import Hook, Webhook, reached
-from bot.usecases.ports import Clock, Meter, Store, StoreUnavailable, Unmeasured
+from bot.usecases.ports import Clock, InboxItem, Meter, Store, StoreUnavailable, Unmeasured
 from bot.usecases.residents import Residents
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class TelegramCoach:
         )
         self._bot, self._store, self._clock, self._words = bot, store, clock, words
         self._sender = Sender(bot, store, words, lambda: _scrub(store, clock))
-        self._turns = MeasuredTurns(meter, bot, store, residents, words, self._sender.wake)
+        self._turns = MeasuredTurns(meter, bot, store, residents, words, self._sender.wake, clock)
         self._lanes = Lanes(store, self._turns)
         self._queue = DurableQueue(store, clock, self._lanes.wake, meter)
         self._webhook = Webhook(bot, self._queue, hook) if hook else None
@@ -81,8 +81,8 @@ class TelegramCoach:
         """
         await reached(self._bot)
         self._sender.start()
-        # All that waits is taken up now; what is put back later is looked for in `_look`.
-        await self._returned()
+        # All that waits is taken up now, in order; what is put back later is for `_look`.
+        await self._returned(lambda item: None)
         await self._lanes.resume()
         await self._ingress.start()
         self._background = [
@@ -137,17 +137,19 @@ class TelegramCoach:
         while True:
             await asyncio.sleep(LOOK_EVERY)
             try:
-                await self._returned()
+                await self._returned(self._lanes.wake)
             except Exception as error:
                 log.warning("quarantine not looked at: %s", place_of(error))
 
-    async def _returned(self) -> None:
+    async def _returned(self, wake: Callable[[InboxItem], None]) -> None:
+        """Tell of updates put back, while their rows are locked: a lane cannot end one meanwhile,
+        so none can be woken after its end."""
         async with self._store.work() as work:
             items = await work.inbox.returned()
+            for item in items:
+                wake(item)
             if items:
                 await work.commit()
-        for item in items:
-            self._lanes.wake(item)
 
     # -- how it is ------------------------------------------------------------------------------
 
