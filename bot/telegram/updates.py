@@ -49,8 +49,9 @@ def chat_of(update: Mapping[str, Any]) -> int | None:
 def language_of(update: Mapping[str, Any]) -> str | None:
     """The language Telegram says its writer speaks, if it says any."""
     for kind in ("message", "edited_message", "callback_query"):
-        person = (update.get(kind) or {}).get("from") or {}
-        if person.get("language_code"):
+        body = update.get(kind)
+        person = body.get("from") if isinstance(body, Mapping) else None
+        if isinstance(person, Mapping) and person.get("language_code"):
             return str(person["language_code"])
     return None
 
