@@ -43,11 +43,11 @@ class Webhook:
         bot: PatientBot,
         queue: DurableQueue,
         hook: Hook,
-        watch_every: float = WATCH_EVERY,
+        watch_every: float | None = None,
     ) -> None:
         """Nothing is set before `start`."""
         self._bot, self._queue, self._hook = bot, queue, hook
-        self._watch_every = watch_every
+        self._watch_every = watch_every or WATCH_EVERY
         self._task: asyncio.Task[None] | None = None
         self._refused: asyncio.Future[TelegramRefuses] | None = None
         self._is_ready = False
