@@ -165,6 +165,7 @@ class Alone:
 
     def __post_init__(self) -> None:
         self._ids = 0
+        self.message_id = 0
         self.said: list[Move] = []
         self.everything: list[Move] = []
         self.needs: list[Need] = []
@@ -207,8 +208,18 @@ class Alone:
                 return fresh and FoundExample(fresh[0], "A title", fresh[1], f"example.why.{move}")
 
     def says(self, text: str) -> list[Move]:
-        """Type a message."""
-        return self.hear(Heard(text=text, profile_name="Ana", language_code="en"))
+        """Type a message; its id is `message_id`."""
+        self.message_id += 1
+        sent = ((self.message_id, text),)
+        return self.hear(Heard(text=text, messages=sent, profile_name="Ana", language_code="en"))
+
+    def edits(self, message_id: int, text: str) -> list[Move]:
+        """Change a message typed before."""
+        return self.hear(Heard(text=text, messages=((message_id, text),), edited=True))
+
+    def forwards(self, text: str) -> list[Move]:
+        """Forward somebody's message."""
+        return self.hear(Heard(text=text, other="forward"))
 
     def presses(self, choice: str) -> list[Move]:
         """Press a button that is open now."""

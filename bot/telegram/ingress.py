@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from bot.telegram.updates import chat_of
+from bot.telegram.updates import chat_of, kept
 from bot.usecases.ports import Clock, InboxItem, Meter, Store, StoreUnavailable, Unmeasured
 
 log = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ class DurableQueue:
         if number is None or not isinstance(update, Mapping):
             log.warning("an update without a usable id was set aside")
             return self._unreadable(_written(update))
-        return InboxItem(number, _chat(update), _written(update), self._clock.now())
+        return InboxItem(number, _chat(update), _written(kept(update)), self._clock.now())
 
     def _unreadable(self, payload: str) -> InboxItem:
         """Under an id made from its content: the same thing sent again is the same row."""

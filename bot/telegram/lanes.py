@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from bot.telegram.render import units
-from bot.telegram.updates import Incoming, incoming, joined, language_of
+from bot.telegram.updates import Incoming, Said, incoming, joined, language_of, query_of
 from bot.usecases.ports import InboxItem, Store, StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -54,6 +54,10 @@ class Turns(Protocol):
         self, chat: int, update_ids: list[int], reason: str, language: str | None
     ) -> None:
         """Quarantine updates that cannot be handled, and tell the person."""
+        ...
+
+    def stop_spinning(self, query_id: str) -> None:
+        """Answer a press whose turn could not be taken. Returns at once and raises nothing."""
         ...
 
     async def cannot_write(self, chat: int, language: str | None) -> None:
@@ -177,21 +181,21 @@ class Lanes:
         """
         taken = [queue[0]]
         first = _parsed(queue[0])
-        if not isinstance(first, Incoming) or queue[0].update_id in self._alone:
+        if not isinstance(first, Said) or queue[0].update_id in self._alone:
             return taken, first
         pieces, length = [first], _length(first)
         while self._may_go_on(pieces[-1]) and length < MOST_JOINED:
             if len(taken) == len(queue) and not await self._more_comes(chat, pieces[-1], in_a_rush):
                 break
             following = _parsed(queue[len(taken)])
-            if not isinstance(following, Incoming) or not self._belong(pieces[-1], following):
+            if not isinstance(following, Said) or not self._belong(pieces[-1], following):
                 break
             taken.append(queue[len(taken)])
             pieces.append(following)
             length += _length(following)
-        return taken, (joined(pieces) if first.heard.text is not None else first)
+        return taken, (joined(pieces) if len(pieces) > 1 else first)
 
-    async def _more_comes(self, chat: int, piece: Incoming, in_a_rush: bool) -> bool:
+    async def _more_comes(self, chat: int, piece: Said, in_a_rush: bool) -> bool:
         """Wait a moment after what looks like one piece of several."""
         is_piece = piece.album is not None or _length(piece) >= NEAR_LIMIT
         if not is_piece and not in_a_rush:
@@ -204,17 +208,20 @@ class Lanes:
             return False
         return True
 
-    def _may_go_on(self, piece: Incoming) -> bool:
-        """Story text and albums may have more pieces; presses, commands and phrases stand alone."""
+    def _may_go_on(self, piece: Said) -> bool:
+        """Words and albums may have more pieces; presses, commands and phrases stand alone."""
+        heard = piece.heard
         if piece.album is not None:
             return True
-        text = piece.heard.text
-        return text is not None and not piece.heard.edited and not self._turns.is_phrase(text)
+        if heard.text is None or heard.edited or heard.other not in (None, "forward"):
+            return False
+        return not self._turns.is_phrase(heard.text)
 
-    def _belong(self, one: Incoming, other: Incoming) -> bool:
-        if one.album is not None:
-            return one.album == other.album
-        return other.album is None and self._may_go_on(other)
+    def _belong(self, one: Said, other: Said) -> bool:
+        """Pieces of one album, of one telling, or of what was forwarded together."""
+        if one.album is not None or other.album is not None:
+            return one.album == other.album and one.heard.edited == other.heard.edited
+        return one.heard.other == other.heard.other and self._may_go_on(other)
 
     async def _take(
         self, chat: int, taken: list[InboxItem], turn: Incoming | BaseException | None
@@ -267,6 +274,8 @@ class Lanes:
             await self._turns.attempted(ids)
             return False
         reason = type(error).__name__
+        if query_id := query_of(_update(taken[-1])):
+            self._turns.stop_spinning(query_id)
         await self._turns.set_aside(chat, ids, reason, language_of(_update(taken[-1])))
         return True
 
@@ -295,7 +304,7 @@ def _parsed(item: InboxItem) -> Incoming | BaseException | None:
         return error
 
 
-def _length(piece: Incoming) -> int:
+def _length(piece: Said) -> int:
     return units(piece.heard.text or "")
 
 

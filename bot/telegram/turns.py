@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Coroutine
+from typing import Any
 
-from telegram.error import BadRequest, TelegramError
+from telegram import ChatMemberAdministrator, ChatMemberOwner
+from telegram.constants import ParseMode
+from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bot.core.turn import Line, Say
 from bot.telegram.polling import PatientBot
 from bot.telegram.render import Words
-from bot.telegram.updates import Incoming
+from bot.telegram.updates import Forged, Incoming, Said, Tapped
+from bot.usecases.groups import Addressed, InGroups, Migrated, Standing
 from bot.usecases.outgoing import body_of
-from bot.usecases.ports import OutboxItem, Store, StoreUnavailable
+from bot.usecases.ports import Clock, OutboxItem, Store, StoreUnavailable
 from bot.usecases.residents import Residents
 
 log = logging.getLogger(__name__)
@@ -36,10 +41,14 @@ class Turns:
         residents: Residents,
         words: Words,
         wake: Callable[[], None],
+        clock: Clock,
     ) -> None:
         """`wake` is called when there is something new in the outbox."""
         self._bot, self._store, self._residents = bot, store, residents
         self._words, self._wake = words, wake
+        self._groups = InGroups(
+            store, words.languages, clock, lambda: secrets.token_hex(16), Here(bot), wake
+        )
         self._answering: set[asyncio.Task[None]] = set()
 
     async def stop(self) -> None:
@@ -55,17 +64,54 @@ class Turns:
         return self._words.is_phrase(text)
 
     async def handle(self, turn: Incoming, update_ids: list[int]) -> None:
+        """Give what happened to the use case it concerns."""
+        match turn:
+            case Said():
+                await self._hear(turn, update_ids)
+            case Addressed():
+                await self._groups.addressed(turn, update_ids)
+            case Standing():
+                await self._groups.standing(turn, update_ids)
+            case Migrated():
+                await self._groups.moved(turn, update_ids)
+            case Tapped():
+                await self._tapped(turn, update_ids)
+            case Forged(query_id):
+                self.stop_spinning(query_id)
+                await self.drop(update_ids)
+
+    async def _hear(self, turn: Said, update_ids: list[int]) -> None:
         """Answer the button at once, then let the use case take the turn."""
         if turn.query_id is not None:
-            answering = asyncio.create_task(self._answer(turn.query_id), name="answering")
-            self._answering.add(answering)
-            answering.add_done_callback(self._answering.discard)
+            self.stop_spinning(turn.query_id)
         typing = asyncio.create_task(self._show_typing(turn.sender.chat_id), name="typing")
         try:
             await self._residents.hear(turn.sender, turn.heard, update_ids)
         finally:
             typing.cancel()
         self._wake()
+
+    async def _tapped(self, turn: Tapped, update_ids: list[int]) -> None:
+        """A button in a group: the notice is for who pressed, the words are for everybody."""
+        notice = None
+        try:
+            seen = await self._groups.pressed(turn.pressed, update_ids)
+            if seen.notice is not None:
+                notice = self._words.text(seen.notice, seen.language)
+        finally:
+            self._behind(self._answer(turn.query_id, notice))
+        if seen.instead is not None and turn.message_id is not None:
+            words = self._words.markup(seen.instead, seen.language)
+            self._behind(self._replace(turn.pressed.chat_id, turn.message_id, words))
+
+    def stop_spinning(self, query_id: str) -> None:
+        """Answer a press, without waiting for Telegram."""
+        self._behind(self._answer(query_id))
+
+    def _behind(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name="answering")
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
 
     async def drop(self, update_ids: list[int]) -> None:
         """End updates that are nothing for us."""
@@ -108,14 +154,21 @@ class Turns:
         wished = (folder.resident.language if folder else None) or (of_telegram or "")[:2]
         return wished if wished in self._words.languages else self._words.languages[0]
 
-    async def _answer(self, query_id: str) -> None:
+    async def _answer(self, query_id: str, notice: str | None = None) -> None:
         try:
-            await self._bot.answer_callback_query(query_id)
+            await self._bot.answer_callback_query(query_id, notice)
         except BadRequest:
             # Too old after a restart: the button has stopped spinning by itself.
             log.info("a button could no longer be answered")
         except TelegramError as error:
             log.warning("a button was not answered: %s", type(error).__name__)
+
+    async def _replace(self, chat: int, message_id: int, words: str) -> None:
+        try:
+            await self._bot.edit_message_text(words, chat, message_id, parse_mode=ParseMode.HTML)
+        except TelegramError as error:
+            # What was asked is done; only the buttons stay, and may be pressed again.
+            log.info("a group's message was not changed: %s", type(error).__name__)
 
     async def _show_typing(self, chat: int) -> None:
         await asyncio.sleep(TYPING_AFTER)
@@ -125,3 +178,38 @@ class Turns:
                 await asyncio.sleep(TYPING_EVERY)
         except TelegramError as error:
             log.info("typing not shown: %s", type(error).__name__)
+
+
+class Here:
+    """Telegram as the manners in groups need it; see usecases.groups.Telegram."""
+
+    def __init__(self, bot: PatientBot) -> None:
+        """The bot knows its own name once it has reached Telegram."""
+        self._bot = bot
+
+    @property
+    def name(self) -> str:
+        """The bot's own username, without @."""
+        return self._bot.username
+
+    @property
+    def id(self) -> int:
+        """The bot's own id."""
+        return self._bot.id
+
+    async def is_admin(self, chat_id: int, telegram_id: int) -> bool | None:
+        """Whether a person is an admin of a group now; None when Telegram does not say."""
+        try:
+            admins = await self._bot.get_chat_administrators(chat_id)
+        except TelegramError as error:
+            log.info("admins not known: %s", type(error).__name__)
+            return None
+        holders = (ChatMemberOwner, ChatMemberAdministrator)
+        return any(a.user.id == telegram_id for a in admins if isinstance(a, holders))
+
+    async def leave(self, chat_id: int) -> None:
+        """Leave a group; a bot that is not in it has left already."""
+        try:
+            await self._bot.leave_chat(chat_id)
+        except (BadRequest, Forbidden) as error:
+            log.info("a group was left already: %s", type(error).__name__)

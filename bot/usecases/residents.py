@@ -128,6 +128,8 @@ class Residents:
                 await work.folders.save(folder)
                 language = self._language(folder, heard)
                 await work.outbox.add(self._items(folder, moves, language))
+            # Whoever writes can be written to, even if the news of it comes later.
+            await work.recipients.resume(sender.chat_id)
             await work.inbox.done(update_ids)
             await work.commit()
         self._meter.took("turn", perf_counter() - begun, step)

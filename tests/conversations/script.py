@@ -146,12 +146,18 @@ async def _presses_old(stage: Stage, label: str) -> CoachTurn:
 async def _sends(stage: Stage, kind: str) -> CoachTurn:
     match kind:
         case "forward":
-            stage.person.sends_forward("Something that someone else wrote")
+            return await _forwards(stage, "Something that someone else wrote")
         case "document":
             stage.person.sends_document("story.docx", b"words")
         case _:
             getattr(stage.person, f"sends_{kind}")()
     return await stage.after("sends")
+
+
+async def _forwards(stage: Stage, text: str) -> CoachTurn:
+    stage.typed.append(text)
+    stage.person.sends_forward(text)
+    return await stage.after("forwards", typed=text, is_answer=True)
 
 
 async def _edits(stage: Stage, change: Mapping[str, str]) -> CoachTurn:
@@ -238,6 +244,7 @@ ACTIONS: Mapping[str, Action] = {
     "they press an old button": _presses_old,
     "they send a": _sends,
     "they edit": _edits,
+    "they forward": _forwards,
     "they skip until offered": _skips_until,
     "they paste the last example": _pastes,
     "they arrive": _arrives,

@@ -118,12 +118,12 @@ class AnyPerson(RuleBasedStateMachine):
 
     def take(self, heard: Heard) -> None:
         alone = self.alone
-        if heard.text:
+        if heard.text and not (heard.other and heard.other != "forward"):
             self.typed |= words_in(cleaned(heard.text))
         turn = alone.folder.session.turn
         said = alone.hear(heard)
         second_tap = heard.choice is not None
-        assert said or second_tap, f"no answer to {heard}"
+        assert said or second_tap or heard.edited, f"no answer to {heard}"
         if not any(type(m).__name__ == "EraseEverything" for m in said):
             assert alone.folder.session.turn == turn + 1
 
@@ -131,7 +131,9 @@ class AnyPerson(RuleBasedStateMachine):
 
     @rule(text=TEXTS)
     def types(self, text: str) -> None:
-        self.take(Heard(text=text, profile_name="Ana", language_code="en"))
+        self.alone.message_id += 1
+        sent = ((self.alone.message_id, text),)
+        self.take(Heard(text=text, messages=sent, profile_name="Ana", language_code="en"))
 
     @precondition(lambda self: self.alone.offered())
     @rule(data=st.data())
@@ -170,9 +172,26 @@ class AnyPerson(RuleBasedStateMachine):
         self.types(text)
 
     @rule(text=TEXTS)
-    def edits_an_earlier_message(self, text: str) -> None:
+    def edits_a_message_that_brought_nothing(self, text: str) -> None:
         before = as_json_stories(self.alone)
-        self.take(Heard(text=text, edited=True))
+        self.take(Heard(text=text, messages=((10**9, text),), edited=True))
+        assert as_json_stories(self.alone) == before
+
+    @rule(text=TEXTS, back=st.integers(0, 3))
+    def edits_an_earlier_message(self, text: str, back: int) -> None:
+        message_id = max(self.alone.message_id - back, 0)
+        self.take(Heard(text=text, messages=((message_id, text),), edited=True))
+        keys = self.alone.keys()
+        assert not any(k.startswith(("questions.", "coaching.reflect")) for k in keys)
+
+    @rule(text=TEXTS)
+    def forwards_something(self, text: str) -> None:
+        self.take(Heard(text=text, other="forward"))
+
+    @rule(text=st.sampled_from(STORIES))
+    def sends_a_picture_with_words(self, text: str) -> None:
+        before = as_json_stories(self.alone)
+        self.take(Heard(text=text, other="photo"))
         assert as_json_stories(self.alone) == before
 
     @rule(hours=st.sampled_from([1, 30, 24 * 40, 24 * 400]))

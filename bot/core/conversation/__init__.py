@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import cast
@@ -13,12 +12,13 @@ from bot.core.conversation import (
     caring,
     closing,
     finishing,
+    messages,
     releasing,
     rights,
     sketching,
     telling,
 )
-from bot.core.conversation.talk import STEPS, StepFunction, Talk, buttons
+from bot.core.conversation.talk import STEPS, Talk, buttons, run
 from bot.core.quoting import cleaned, visible
 from bot.core.story import Folder
 from bot.core.turn import Asking, Choice, Heard, Line, Move, Phrasebook, Say, safety_of
@@ -62,29 +62,25 @@ def converse(
     talk = Talk(folder, heard, book, now, new_id)
     away = now - folder.resident.last_seen_at > AWAY
     folder.resident.last_seen_at = now
-    if away and talk.has_joined and not heard.command and folder.story is not None:
+    is_back = away and not heard.command and not heard.edited
+    if is_back and talk.has_joined and folder.story is not None:
         place = STEPS[folder.session.step].place
         talk.say(Line("general.welcome_back", refs={"place": place}))
+    before = messages.held(talk)
     yield from _hear(talk)
     while talk.entering is not None:
         step, talk.entering = talk.entering, None
-        yield from _run(STEPS[step].ask, talk)
+        yield from run(STEPS[step].ask, talk)
+    messages.remember(talk, before)
     _remember_buttons(talk)
     return talk.said
-
-
-def _run(function: StepFunction, talk: Talk) -> Asking[None]:
-    """Run a step's function, whether it asks for findings or not."""
-    asked = function(talk)
-    if inspect.isgenerator(asked):
-        yield from cast("Asking[None]", asked)
 
 
 def _hear(talk: Talk) -> Asking[None]:
     """Commands, stale presses, other content, danger; then the step itself."""
     heard = talk.heard
     if heard.edited:
-        talk.say("general.edited")
+        yield from messages.change(talk)
         return
     if heard.command is not None:
         command = rights.COMMANDS.get(heard.command)
@@ -92,7 +88,7 @@ def _hear(talk: Talk) -> Asking[None]:
             talk.say("general.unknown_command")
             talk.stay()
         else:
-            yield from _run(command, talk)
+            yield from run(command, talk)
         return
     if heard.choice is not None and not _is_offered(talk):
         if _is_second_tap(talk):
@@ -100,7 +96,13 @@ def _hear(talk: Talk) -> Asking[None]:
         talk.say("general.stale_button")
         talk.stay()
         return
+    if heard.other == "forward":
+        yield from messages.forwarded(talk)
+        return
     if heard.other is not None:
+        if heard.text:
+            yield from messages.under_something_else(talk)
+            return
         known = talk.book.variants(f"general.other.{heard.other}", talk.language)
         talk.say(f"general.other.{heard.other if known else 'anything'}")
         return
@@ -123,7 +125,7 @@ def _hear(talk: Talk) -> Asking[None]:
         return
     if heard.choice is not None:
         talk.session.notes["last_press"] = [heard.turn, heard.choice]
-    yield from _run(STEPS[talk.session.step].hear, talk)
+    yield from run(STEPS[talk.session.step].hear, talk)
 
 
 def _meaning(talk: Talk, text: str) -> Heard:
@@ -153,7 +155,7 @@ def _general_meaning(talk: Talk) -> Asking[bool]:
             return True
         return False
     if choice in WORD_COMMANDS and choice not in offered:
-        yield from _run(rights.COMMANDS[WORD_COMMANDS[choice]], talk)
+        yield from run(rights.COMMANDS[WORD_COMMANDS[choice]], talk)
         return True
     if choice == "undo":
         closing.undo(talk)

@@ -77,7 +77,6 @@ def slow_down(talk: Talk) -> None:
     """Keep the words where they belong, then pause."""
     step, stage = talk.session.step, _stage(talk)
     part = talk.story.parts[stage]
-    talk.session.notes[f"gentle.{stage}"] = True
     if step == "telling":
         part.pieces.append(talk.text)
     elif step.startswith("sketch_"):
@@ -86,7 +85,13 @@ def slow_down(talk: Talk) -> None:
         talk.story.interpretation["value_words"] = talk.text
     else:
         talk.add_words(stage, talk.text)
-    talk.go("slow", slow_return=step)
+    pause(talk)
+
+
+def pause(talk: Talk) -> None:
+    """Stop for a moment, and be gentle with this part from now on."""
+    talk.session.notes[f"gentle.{_stage(talk)}"] = True
+    talk.go("slow", slow_return=talk.session.step)
 
 
 def _stage(talk: Talk) -> StoryOf:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +22,8 @@ KEEP_SHINGLES = 2_000
 class Talk:
     """One turn: the folder being changed, what was heard, the words at hand, the hour.
 
-    `said` gathers moves in order. `entering` names the step to ask next.
+    `said` gathers moves in order. `entering` names the step to ask next. `sent` are the messages
+    heard, as they came, whatever `heard` is later taken to mean.
     """
 
     folder: Folder
@@ -33,6 +35,7 @@ class Talk:
     def __post_init__(self) -> None:
         self.said: list[Move] = []
         self.entering: str | None = None
+        self.sent = self.heard.messages
 
     # -- saying ---------------------------------------------------------------------------------
 
@@ -226,6 +229,13 @@ class Steps(Mapping[str, Step]):
 
 
 STEPS = Steps()
+
+
+def run(function: StepFunction, talk: Talk) -> Asking[None]:
+    """Run a step's function, whether it asks for findings or not."""
+    asked = function(talk)
+    if inspect.isgenerator(asked):
+        yield from cast("Asking[None]", asked)
 
 
 def button(id: str, label: str | None = None, **words: str) -> Choice:
