@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from bot.telegram.app import TelegramCoach
     from bot.telegram.webhook import Hook
 
+log = logging.getLogger(__name__)
+
 NO_TOKEN = (
     "TELEGRAM_BOT_TOKEN is not set. Get one from @BotFather and put it in .env; "
     "`coach chat` works without."
@@ -46,7 +48,11 @@ async def _serve(settings: Settings, by_webhook: bool, stderr: TextIO) -> int:
     from bot.web.server import PortTaken
 
     def say(sentence: str) -> None:
-        print(sentence, file=stderr, flush=True)
+        if settings.coach_log == "json":
+            # Whoever reads JSON lines expects nothing else.
+            log.info(sentence)
+        else:
+            print(sentence, file=stderr, flush=True)
 
     assert settings.telegram_bot_token is not None
     stopped = _told_to_stop()

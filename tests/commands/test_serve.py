@@ -2,91 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import socket
+import time
+import urllib.request
 from pathlib import Path
-from threading import Event, Thread
 
 import pytest
 
-from tests.commands.shell import REPOSITORY, coach, environment
+from tests.commands.shell import REPOSITORY, coach
+from tests.commands.telegram import HURRIED, Telegram, serving, settings, started
 from tests.telegram.stage import database
-
-TOKEN = "4242:verysecrettoken"
-
-
-class Telegram(ThreadingHTTPServer):
-    """Answers every call over HTTP; `refusal` is the status of all answers when set."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Answers)
-        self.refusal = 0
-        self.polled, self.offset = Event(), 0
-        self.sent: list[str] = []
-        self.updates: list[dict[str, object]] = []
-        Thread(target=self.serve_forever, daemon=True).start()
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-
-class Answers(BaseHTTPRequestHandler):
-    server: Telegram
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
-        method = self.path.rpartition("/")[2]
-        if self.server.refusal:
-            self._answer(self.server.refusal, {"ok": False, "description": "refused"})
-            return
-        result: object = True
-        if method == "getMe":
-            result = {"id": 4242, "is_bot": True, "first_name": "Coach", "username": "coach_bot"}
-        elif method == "getUpdates":
-            result, self.server.updates = self.server.updates, []
-            self.server.polled.set()
-            if not result:
-                Event().wait(0.2)
-        elif method == "sendMessage":
-            self.server.sent.append(body)
-            chat = {"id": 7, "type": "private"}
-            result = {"message_id": len(self.server.sent), "date": 0, "chat": chat, "text": "x"}
-        self._answer(200, {"ok": True, "result": result})
-
-    def _answer(self, status: int, body: dict[str, object]) -> None:
-        content = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("content-length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Quiet."""
-
-
-@pytest.fixture
-def telegram() -> Iterator[Telegram]:
-    server = Telegram()
-    yield server
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     database(tmp_path / "home")
     return tmp_path / "home"
-
-
-def settings(address: str) -> dict[str, str]:
-    return {"TELEGRAM_BOT_TOKEN": TOKEN, "TELEGRAM_API_BASE_URL": address}
 
 
 @pytest.mark.parametrize("given", [{}, {"TELEGRAM_BOT_TOKEN": ""}], ids=["none", "empty"])
@@ -118,32 +50,133 @@ def test_a_telegram_that_is_away_is_named(home: Path) -> None:
 
 
 def test_it_answers_over_http_and_ends_quietly_when_asked(home: Path, telegram: Telegram) -> None:
-    ana = {"id": 7, "is_bot": False, "first_name": "Ana", "language_code": "es"}
-    message = {
-        "message_id": 1, "date": 0, "chat": {"id": 7, "type": "private"}, "from": ana,
-        "text": "/start", "entities": [{"type": "bot_command", "offset": 0, "length": 6}],
-    }  # fmt: skip
-    telegram.updates = [{"update_id": 100, "message": message}]
-    code = "import sys; sys.argv[0] = 'coach'\nfrom bot.__main__ import main; main()"
-    serving = subprocess.Popen(
-        [sys.executable, "-c", code, "run"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(home, **settings(telegram.address)),
-        cwd=home.parent,
-    )
-    assert serving.stdout and serving.stderr
-    with serving.stdout, serving.stderr:
-        waited = Event()
-        for _ in range(200):
-            if telegram.sent:
-                break
-            waited.wait(0.1)
-        serving.send_signal(signal.SIGTERM)
-        assert serving.wait(15) == 0
-        complaint = serving.stderr.read()
-    assert len(telegram.sent) == 1 and "chat_id=7" in telegram.sent[0]
-    assert "The coach is listening." in complaint
-    assert "verysecret" not in complaint and "Traceback" not in complaint
-    assert "Ana" not in complaint
+    telegram.updates = [started(100)]
+    with serving(home, "run", settings(telegram.address)) as run:
+        telegram.waits_for("sendMessage")
+        assert run.ends(signal.SIGTERM) == 0
+    assert len(telegram.bodies("sendMessage")) == 1
+    assert "chat_id=7" in telegram.bodies("sendMessage")[0]
+    assert "The coach is listening." in run.err
+    assert "verysecret" not in run.err and "Traceback" not in run.err
+    assert "Ana" not in run.err
+
+
+def test_sigterm_drains_in_time_and_confirms_the_offset(home: Path, telegram: Telegram) -> None:
+    telegram.updates = [started(100 + n, 7 + n) for n in range(30)]
+    with serving(home, "run", settings(telegram.address)) as run:
+        telegram.waits_for("sendMessage")
+        begun = time.monotonic()
+        assert run.ends(signal.SIGTERM) == 0
+        took = time.monotonic() - begun
+    last = telegram.bodies("getUpdates")[-1]
+    assert "offset=130" in last and "timeout=0" in last
+    assert took < 10, f"{took:.1f} s"
+
+
+def test_every_fetch_names_the_kinds_it_wants(home: Path, telegram: Telegram) -> None:
+    telegram.updates = [started(100)]
+    with serving(home, "run", settings(telegram.address)) as run:
+        telegram.waits_for("sendMessage")
+        run.ends(signal.SIGTERM)
+    fetches = telegram.bodies("getUpdates")
+    assert len(fetches) >= 2
+    assert all("allowed_updates=" in body and "my_chat_member" in body for body in fetches)
+
+
+# -- refusals ----------------------------------------------------------------------------------
+
+
+def test_a_second_poller_ends_with_a_sentence(home: Path, telegram: Telegram) -> None:
+    telegram.refusals["getUpdates"] = 409
+    with serving(home, "run", settings(telegram.address), HURRIED) as run:
+        assert run.ends() == 1
+    assert run.err.count("Another program is fetching this bot's messages.") == 1
+    assert "Traceback" not in run.err
+
+
+def test_a_moment_of_two_pollers_at_a_rolling_restart_is_waited_out(
+    home: Path, telegram: Telegram
+) -> None:
+    telegram.refusals["getUpdates"] = 409
+    telegram.updates = [started(100)]
+    with serving(home, "run", settings(telegram.address)) as run:
+        telegram.waits_for("getUpdates", more=2)
+        del telegram.refusals["getUpdates"]
+        telegram.waits_for("sendMessage")
+        assert run.ends(signal.SIGTERM) == 0
+    assert "Another program" not in run.err
+
+
+def test_a_token_revoked_while_it_runs_ends_with_a_sentence(home: Path, telegram: Telegram) -> None:
+    with serving(home, "run", settings(telegram.address), HURRIED) as run:
+        telegram.waits_for("getUpdates", more=2)
+        telegram.refusal = 401
+        assert run.ends() == 1
+    assert run.err.count("Telegram does not know TELEGRAM_BOT_TOKEN.") == 1
+    assert "verysecret" not in run.err
+
+
+def test_a_webhook_left_over_is_removed_and_said_so(home: Path, telegram: Telegram) -> None:
+    telegram.webhook = "https://old.example.org/hidden-path"
+    telegram.updates = [started(100)]
+    with serving(home, "run", settings(telegram.address)) as run:
+        telegram.waits_for("sendMessage")
+        assert run.ends(signal.SIGTERM) == 0
+    assert run.err.count("A webhook on old.example.org was set for this bot. It is removed") == 1
+    assert "hidden-path" not in run.err
+    assert len(telegram.bodies("deleteWebhook")) == 1
+    assert "drop_pending_updates=True" not in telegram.bodies("deleteWebhook")[0]
+
+
+def test_a_webhook_set_by_another_program_while_it_runs_ends_it(
+    home: Path, telegram: Telegram
+) -> None:
+    with serving(home, "run", settings(telegram.address)) as run:
+        telegram.waits_for("getUpdates", more=2)
+        telegram.webhook = "https://new.example.org/hidden-path"
+        assert run.ends() == 1
+    assert "A webhook on new.example.org was set for this bot" in run.err
+    assert telegram.webhook and not telegram.bodies("deleteWebhook")
+
+
+@pytest.mark.parametrize("status", [500, 502])
+def test_a_telegram_in_trouble_is_asked_again(home: Path, telegram: Telegram, status: int) -> None:
+    telegram.updates = [started(100)]
+    with serving(home, "run", settings(telegram.address)) as run:
+        telegram.waits_for("getUpdates")
+        telegram.refusal = status
+        telegram.waits_for("getUpdates", more=2)
+        telegram.refusal = 0
+        telegram.updates = [started(101, 8)]
+        telegram.waits_for("sendMessage", more=1)
+        assert run.ends(signal.SIGTERM) == 0
+
+
+# -- health and figures ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["COACH_METRICS_PORT", "PORT"])
+def test_health_and_figures_are_shown_where_a_port_is_set(
+    home: Path, telegram: Telegram, name: str
+) -> None:
+    port = free_port()
+    with serving(home, "run", settings(telegram.address) | {name: str(port)}) as run:
+        telegram.waits_for("getUpdates", more=2)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=10) as answer:
+            assert answer.status == 200 and b'"ok":true' in answer.read()
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            assert b'coach_telegram_calls_total{method="getUpdates"' in answer.read()
+        assert run.ends(signal.SIGTERM) == 0
+
+
+def test_a_port_in_use_is_named(home: Path, telegram: Telegram) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        given = settings(telegram.address) | {"COACH_METRICS_PORT": port}
+        ended = coach(home, "run", settings=given)
+    assert ended.code == 1 and ended.err.startswith(f"Port {port} on 127.0.0.1 cannot be used")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])

