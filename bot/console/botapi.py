@@ -63,6 +63,11 @@ class Faults:
         """Answer 500."""
         self.plan(method, Refused(500, "Internal Server Error"), chat_id=chat_id, times=times)
 
+    @property
+    def left(self) -> int:
+        """How many troubles nobody has met yet."""
+        return len(self._planned)
+
     def take(self, call: Call) -> Exception | None:
         """The trouble this call meets, if any; it is met once."""
         chat_id = call.number("chat_id")
@@ -190,6 +195,8 @@ class BotApi:
         if known is None:
             return
         chat.started = True
+        if known.creator is not None:
+            chat.members[known.creator] = "creator"
         if known.keyboard is not None:
             kind = "inline_keyboard" if _is_inline(known.keyboard.rows) else "keyboard"
             message = Message(
@@ -258,6 +265,7 @@ class BotApi:
         markup: Json | None = None,
         upload: Upload | None = None,
         extra: Json | None = None,
+        topic: int | None = None,
     ) -> Message:
         """Put a message of the bot into a chat."""
         message = Message(
@@ -269,6 +277,7 @@ class BotApi:
             markup,
             upload,
             extra or {},
+            topic=topic,
         )
         chat.messages[message.id] = message
         try:
@@ -311,6 +320,8 @@ class BotApi:
             shown["is_anonymous"] = False
         elif status == "administrator":
             shown |= dict.fromkeys(_RIGHTS, True) | {"is_anonymous": False}
+        elif status == "restricted":
+            shown |= dict.fromkeys(_PERMISSIONS, False) | {"is_member": True, "until_date": 0}
         elif status == "kicked":
             shown["until_date"] = 0
         return shown
@@ -346,6 +357,24 @@ _RIGHTS = (
     "can_post_stories",
     "can_edit_stories",
     "can_delete_stories",
+)
+
+
+_PERMISSIONS = (
+    "can_send_messages",
+    "can_send_audios",
+    "can_send_documents",
+    "can_send_photos",
+    "can_send_videos",
+    "can_send_video_notes",
+    "can_send_voice_notes",
+    "can_send_polls",
+    "can_send_other_messages",
+    "can_add_web_page_previews",
+    "can_change_info",
+    "can_invite_users",
+    "can_pin_messages",
+    "can_manage_topics",
 )
 
 

@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from pathlib import Path
 
 import pytest
 
 from bot.core.care import Safety
-from bot.settings import Settings
 from bot.usecases.ports import Reader, Retriever, Screener
-from bot.wiring import Parts
 from tests.conversations.manners import broken, left_behind
 from tests.conversations.playing import Stage, opened
 from tests.conversations.script import ACTIONS, CLAIMS, Dialogue, dialogues, hear
 from tests.fakes import ScriptedScreener, SteadyReader, corpus_retriever
 
 ALL = dialogues()
-
-
-@pytest.fixture(scope="session")
-def real_rooms(request: pytest.FixtureRequest) -> tuple[Reader, Screener, Retriever]:
-    """The embedded reader, screener and example index, loaded once.
-
-    The index stays in pytest's cache: it knows by itself when the corpus has changed.
-    """
-    home = request.config.cache.mkdir("conversations")
-    parts = Parts(Settings(_env_file=None, coach_home=home))  # type: ignore[call-arg]
-    asyncio.run(parts.retriever.warm())  # type: ignore[attr-defined]
-    return parts.reader, parts.screener, parts.retriever
 
 
 @pytest.mark.parametrize("dialogue", ALL, ids=lambda d: d.name)

@@ -29,13 +29,20 @@ def free_port() -> int:
 class Program:
     """`python -m bot COMMAND` on a data directory, writing its log beside it."""
 
-    def __init__(self, home: Path, command: str, settings: Mapping[str, str]) -> None:
-        self._command = [sys.executable, "-m", "bot", command]
+    def __init__(
+        self, home: Path, command: str, settings: Mapping[str, str], module: str = "bot"
+    ) -> None:
+        """`module` is run instead of the program itself, to prepare it first."""
+        self._command = [sys.executable, "-m", module, command]
         self._environment = environment(home, **settings)
         self._cwd = home
         self.log = home / f"{command}.log"
         self._process: asyncio.subprocess.Process | None = None
         self.starts = 0
+
+    def set(self, **settings: str) -> None:
+        """More settings, from the next start on."""
+        self._environment |= settings
 
     async def start(self) -> None:
         """Begin; returns at once."""
@@ -99,12 +106,13 @@ def _seconds_of(process: int) -> float:
     return float(minutes.rpartition(":")[2] or 0) * 60 + float(seconds)
 
 
-def polling(home: Path, address: str, token: str) -> Program:
+def polling(home: Path, address: str, token: str, module: str = "bot") -> Program:
     """`coach run` against a server at this address."""
-    return Program(home, "run", {"TELEGRAM_BOT_TOKEN": token, "TELEGRAM_API_BASE_URL": address})
+    settings = {"TELEGRAM_BOT_TOKEN": token, "TELEGRAM_API_BASE_URL": address}
+    return Program(home, "run", settings, module)
 
 
-def hooked(home: Path, address: str, token: str) -> Program:
+def hooked(home: Path, address: str, token: str, module: str = "bot") -> Program:
     """`coach web` against a server at this address, listening on a port of its own."""
     port = free_port()
     return Program(
@@ -117,6 +125,7 @@ def hooked(home: Path, address: str, token: str) -> Program:
             "TELEGRAM_WEBHOOK_SECRET": "a-word-between-us",
             "COACH_PORT": str(port),
         },
+        module,
     )
 
 
