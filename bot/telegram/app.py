@@ -12,6 +12,7 @@ from telegram.request import BaseRequest
 from bot.telegram.ingress import DurableQueue, Ingress, TelegramRefuses
 from bot.telegram.introducing import introduce
 from bot.telegram.lanes import Lanes, place_of
+from bot.telegram.limits import UNLIMITED, Figures, Limits
 from bot.telegram.measured import LONGEST_TURN, SILENT_SECONDS, MeasuredTurns
 from bot.telegram.polling import ALLOWED, Patience, PatientBot, Polling
 from bot.telegram.render import Words
@@ -49,11 +50,13 @@ class TelegramCoach:
         meter: Meter | None = None,
         say: Callable[[str], None] = log.warning,
         patience: Patience | None = None,
+        figures: Figures | None = None,
     ) -> None:
         """`request` and `updates_request` replace HTTP, as in the terminal and in tests.
 
         With a `hook` updates are brought, to `receive`; without one they are fetched. `say` tells
-        whoever started the program something.
+        whoever started the program something. `figures` are the flood limits to keep: Telegram's,
+        unless `request` leads to a Bot API in this process, which has none.
         """
         meter = meter or Unmeasured()
         bot = PatientBot(
@@ -65,7 +68,10 @@ class TelegramCoach:
             get_updates_request=updates_request,
         )
         self._bot, self._store, self._clock, self._words = bot, store, clock, words
-        self._sender = Sender(bot, store, words, lambda: _scrub(store, clock))
+        limits = Limits(figures or (UNLIMITED if request else None))
+        self._sender = Sender(
+            bot, store, words, lambda: _scrub(store, clock), limits=limits, now=clock.now
+        )
         self._turns = MeasuredTurns(meter, bot, store, residents, words, self._sender.wake, clock)
         self._lanes = Lanes(store, self._turns)
         self._queue = DurableQueue(store, clock, self._lanes.wake, meter)

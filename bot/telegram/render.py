@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -14,6 +15,12 @@ TEXT_LIMIT = 4096
 
 CALLBACK_LIMIT = 64
 """Bytes in a button's data."""
+
+MOST_MESSAGES = 4
+"""Messages that one move may become; what is longer is handed over as a file."""
+
+LONG_LINE = 1_000
+"""UTF-16 units from which a line is something to keep rather than something said."""
 
 
 class Renderer(Protocol):
@@ -46,11 +53,15 @@ class Button:
 
 @dataclass(frozen=True)
 class Rendered:
-    """One message ready to send: Telegram HTML, the same without markup, and rows of buttons."""
+    """One message ready to send: Telegram HTML, the same without markup, and rows of buttons.
+
+    With a `file` the words stand under it; its content is (name, text).
+    """
 
     html: str
     plain: str
     rows: tuple[tuple[Button, ...], ...] = ()
+    file: tuple[str, str] | None = None
 
 
 def units(text: str) -> int:
@@ -106,8 +117,10 @@ def _stands_alone(line: Line) -> bool:
 def split(text: str, limit: int = TEXT_LIMIT) -> list[str]:
     """Cut a long text between paragraphs, lines, words or, at worst, characters; nothing is lost.
 
-    Pieces have at most `limit` UTF-16 units, at least 2. Joining them with the white space cut
-    between them gives the text again. White space alone gives no piece.
+    A character is what a reader takes for one: a flag, a family emoji, a letter with its accents
+    are never cut (unless one alone is longer than `limit`). Pieces have at most `limit` UTF-16
+    units, at least 2. Joining them with the white space cut between them gives the text again.
+    White space alone gives no piece.
     """
     return list(_pieces(text, limit))
 
@@ -115,11 +128,11 @@ def split(text: str, limit: int = TEXT_LIMIT) -> list[str]:
 def _pieces(text: str, limit: int) -> Iterator[str]:
     while units(text) > limit:
         head = _head(text, limit)
-        cut = max(head.rfind("\n\n"), head.rfind("\n"))
+        cut = max(_last(head, text, "\n\n"), _last(head, text, "\n"))
         if cut < len(head) // 2:
-            cut = max(cut, head.rfind(" "))
+            cut = max(cut, _last(head, text, " "))
         if cut <= 0:
-            cut = len(head)
+            cut = whole_characters(text, len(head))
         piece = text[:cut].rstrip()
         if piece:
             yield piece
@@ -128,7 +141,88 @@ def _pieces(text: str, limit: int) -> Iterator[str]:
         yield text
 
 
+def _last(head: str, text: str, space: str) -> int:
+    """Where the last such white space begins that carries no accent of its own; -1 for nowhere."""
+    at = head.rfind(space)
+    while at > 0 and _joins(text, at + len(space)):
+        at = head.rfind(space, 0, at)
+    return at
+
+
 def _head(text: str, limit: int) -> str:
     """The longest beginning within `limit` UTF-16 units; a pair is never halved."""
-    raw = text[:limit].encode("utf-16-le")[: limit * 2]
-    return raw.decode("utf-16-le", errors="ignore")
+    end = min(len(text), limit)
+    over = units(text[:end]) - limit
+    while over > 0:
+        end -= 1
+        over -= units(text[end])
+    return text[:end]
+
+
+def whole_characters(text: str, at: int) -> int:
+    """The last place up to `at` where no character is cut; `at` itself when there is none.
+
+    The rules are those of Unicode's extended grapheme clusters (UAX 29), by what the standard
+    library knows of each code point.
+    """
+    cut = at
+    while cut > 0 and _joins(text, cut):
+        cut -= 1
+    return cut or at
+
+
+_JOINER = "\u200d"
+
+
+def _joins(text: str, at: int) -> bool:
+    """Whether the code points before and after `at` belong to one character."""
+    if not 0 < at < len(text):
+        return False
+    before, after = text[at - 1], text[at]
+    if before == "\r" and after == "\n":
+        return True
+    if before in "\r\n":
+        return False
+    if _extends(after) or before == _JOINER:
+        return True
+    if "\u1100" <= before <= "\ud7fb" and "\u1100" <= after <= "\ud7fb":
+        return _one_syllable(before, after)
+    if unicodedata.combining(before) == 9 and unicodedata.category(after) == "Lo":
+        # A consonant after a virama is written into the one before it.
+        return True
+    return _is_flag(before) and _is_flag(after) and _flags_before(text, at) % 2 == 1
+
+
+def _extends(point: str) -> bool:
+    """Marks, joiners, tags and skin tones: nothing by themselves."""
+    return (
+        unicodedata.category(point) in ("Mn", "Mc", "Me")
+        or point in "\u200c\u200d\uff9e\uff9f"
+        or "\U0001f3fb" <= point <= "\U0001f3ff"
+        or "\U000e0020" <= point <= "\U000e007f"
+    )
+
+
+def _one_syllable(before: str, after: str) -> bool:
+    """Hangul written in letters: initial, vowel and final make one syllable."""
+    is_open = "\uac00" <= before <= "\ud7a3" and (ord(before) - 0xAC00) % 28 == 0
+    is_closed = "\uac00" <= before <= "\ud7a3" and not is_open
+    initial, vowel = "\u1100" <= before <= "\u115f", "\u1160" <= before <= "\u11a7"
+    final = "\u11a8" <= before <= "\u11ff"
+    if initial:
+        return "\u1100" <= after <= "\u11a7" or "\uac00" <= after <= "\ud7a3"
+    if vowel or is_open:
+        return "\u1160" <= after <= "\u11ff"
+    return (final or is_closed) and "\u11a8" <= after <= "\u11ff"
+
+
+def _is_flag(point: str) -> bool:
+    return "\U0001f1e6" <= point <= "\U0001f1ff"
+
+
+def _flags_before(text: str, at: int) -> int:
+    """How many halves of flags stand together right before `at`."""
+    start = at
+    while start > 0 and _is_flag(text[start - 1]):
+        start -= 1
+    return at - start

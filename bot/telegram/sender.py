@@ -1,28 +1,50 @@
-"""From the outbox to Telegram: in order per chat, each chat for itself."""
+"""From the outbox to Telegram: in order per chat, each chat for itself, within the limits.
+
+The declared policy, message by message (ports.OutboxItem):
+- Repeatable messages, which private replies are, may arrive twice: after a crash between sending
+  and noting it, or when Telegram's answer got lost on the way. A repeated answer is better than
+  none.
+- Unrepeatable ones are noted as `sending` before they are tried. Whatever then leaves their fate
+  open, a lost answer or a crash, makes them `unknown`: they are never tried again.
+- What surely was not sent (refused connections, 429) is always tried again.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import io
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
-from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup
-from telegram.constants import ParseMode
-from telegram.error import BadRequest, Forbidden, InvalidToken, NetworkError, RetryAfter
+from telegram import Bot
 
-from bot.core.turn import Hand, Say, Scrub
+from bot.core.turn import Line, Say
 from bot.telegram.lanes import place_of
-from bot.telegram.render import Button, Rendered, Renderer, file_text, render
-from bot.usecases.outgoing import move_of
-from bot.usecases.ports import OutboxItem, Store, StoreUnavailable
+from bot.telegram.limits import Limits
+from bot.telegram.lineup import Lineup
+from bot.telegram.posting import Poster, Progress
+from bot.telegram.refusals import Closed, Moved, NotSent, Slow, Unsure, meaning
+from bot.telegram.render import Renderer
+from bot.usecases.outgoing import body_of
+from bot.usecases.ports import (
+    OutboxItem,
+    PauseReason,
+    Queued,
+    Store,
+    StoreUnavailable,
+    UnitOfWork,
+    Urgency,
+)
 
 log = logging.getLogger(__name__)
 
 PATIENCE = timedelta(days=1)
 """How long a message is tried while Telegram cannot be reached; private replies may repeat."""
+KEPT_FOR_PAUSED = timedelta(days=1)
+"""How long replies wait for somebody who blocked the bot."""
+FIRST_PAUSE = 0.5
+"""Seconds before a second try when Telegram cannot be reached; doubled each time."""
 LONGEST_PAUSE = 30.0
 """Seconds between tries, at most."""
 TRIES_UNNOTICED = 3
@@ -31,32 +53,43 @@ UNDELIVERED = (
     "Answers cannot be delivered right now; they are kept and will be sent later. "
     "Check the network and the disk."
 )
-BATCH = 2_000
-"""Messages taken from the outbox at one time."""
+BATCH = 5_000
+"""Messages read from the outbox at one time, without their words."""
+LOOK_BACK = 100
+"""Ids read again each time: another process may commit a lower one a little later."""
+LOOK_EVERY = 5.0
+"""Seconds after which the outbox is looked at although nobody called: others may write to it."""
+DROP_EVERY = 60.0
+"""Seconds between looks at what waits for paused chats."""
+AT_ONCE: dict[Urgency, int] = {"reply": 100, "push": 60}
+"""Messages under way at one time; pushes leave the rest to replies."""
 PARTING_SECONDS = 2.0
 """How long stopping waits for sends under way."""
 
+TOLD: dict[PauseReason, str] = {
+    "no_rights": "groups.trouble.no_rights",
+    "topic_closed": "groups.trouble.topic_closed",
+    "kicked": "groups.trouble.kicked",
+}
+"""What the person who added the bot to a group is told, once, when it can no longer write."""
+
 
 @dataclass
-class Progress:
-    """How far one message has come in this run, so that a second try repeats nothing.
+class Try(Progress):
+    """One message in this run, first tried at `since`.
 
-    `posted` counts the parts that Telegram has; `message_id` is the last one's.
+    `is_paid`: the limits have let its next call through. `end` is its fate, state and reason, once
+    that is settled; it may still have to be written down.
     """
 
-    posted: int = 0
-    message_id: int | None = None
-    has_buttons: bool = False
-    is_delivered: bool = False
+    since: float = 0.0
+    tries: int = 0
+    is_paid: bool = False
+    end: tuple[str, str] | None = None
 
 
 class Sender:
-    """Sends what waits in the outbox.
-
-    A crash between sending and noting it repeats one message, and so does an answer of Telegram
-    that got lost on the way: the declared policy for private replies, because a repeated answer
-    is better than none.
-    """
+    """Sends what waits in the outbox; see the module for what it promises."""
 
     def __init__(
         self,
@@ -65,17 +98,26 @@ class Sender:
         words: Renderer,
         scrub: Callable[[], Awaitable[None]],
         patience: timedelta = PATIENCE,
+        *,
+        limits: Limits | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`scrub` empties erased words from the disk."""
-        self._bot = bot
+        """`scrub` empties erased words from the disk; `limits` are Telegram's by default."""
         self._store = store
-        self._words = words
-        self._scrub = scrub
+        self._poster = Poster(bot, words, scrub)
+        self._limits = limits or Limits()
+        self._now = now
         self._patience = patience.total_seconds()
+        self._lineup = Lineup()
+        self._seen = 0
+        self._look_at = 0.0
+        self._drop_at = 0.0
+        self._is_recovered = False
+        self._resting_until: dict[int, float] = {}
+        self._underway: dict[Queued, asyncio.Task[None]] = {}
+        self._waiting_for_room: set[asyncio.Task[None]] = set()
+        self._tries: dict[int, Try] = {}
         self._wake = asyncio.Event()
-        self._busy: dict[int, asyncio.Task[None]] = {}
-        self._resting: set[asyncio.Task[None]] = set()
-        self._progress: dict[int, Progress] = {}
         self._idle = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
         self._is_ending = False
@@ -89,8 +131,9 @@ class Sender:
         self._loop = asyncio.create_task(self._run(), name="sender")
 
     def wake(self) -> None:
-        """There is something new in the outbox."""
+        """There is something new in the outbox, or somebody can be written to again."""
         self._idle.clear()
+        self._look_at = 0.0
         self._wake.set()
 
     @property
@@ -107,61 +150,109 @@ class Sender:
         """Return once nothing waits that can be sent."""
         await self._idle.wait()
 
+    def may_act(self, chat: int) -> bool:
+        """Count a call that somebody else makes now, such as "typing"; False: better not."""
+        return self._limits.try_take(chat, "push", _clock())
+
     async def stop(self) -> None:
         """Let sends under way end; what is left stays on disk for the next start."""
         self._is_ending = True
         if self._loop:
             self._loop.cancel()
-        for task in self._resting:
+        for task in self._waiting_for_room:
             task.cancel()
-        tasks = list(self._busy.values())
+        tasks = list(self._underway.values())
         if tasks:
             await asyncio.wait(tasks, timeout=PARTING_SECONDS)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, *([self._loop] if self._loop else []), return_exceptions=True)
 
+    # -- who is next ----------------------------------------------------------------------------
+
     async def _run(self) -> None:
         while True:
-            await self._wake.wait()
             self._wake.clear()
-            if self._disk_trouble:
-                self._idle.clear()
-            # What a chat sends while we read is stale in what we read: it gets its turn later.
-            busy = set(self._busy)
-            try:
-                async with self._store.work() as work:
-                    items = await work.outbox.waiting(BATCH)
-                self._disk_trouble = None
-            except Exception as error:
-                self._in_trouble(error)
-                await asyncio.sleep(1)
-                self._wake.set()
-                continue
-            chats: dict[int, list[OutboxItem]] = {}
-            for item in items:
-                chats.setdefault(item.chat_id, []).append(item)
-            for chat, waiting in chats.items():
-                if chat not in busy:
-                    task = asyncio.create_task(self._send_all(chat, waiting), name="sending")
-                    self._busy[chat] = task
-            if not self._busy and not self._wake.is_set():
+            if _clock() >= self._look_at:
+                await self._look()
+            pause = self._begin_what_may_go()
+            can_go_on = bool(self._underway) or self._lineup.can_go_on()
+            if not can_go_on and self._look_at > _clock():
                 self._idle.set()
+            try:
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
 
-    async def _send_all(self, chat: int, items: list[OutboxItem]) -> None:
-        """One chat's messages in order; then look again."""
+    async def _look(self) -> None:
+        """Read who waits, from where the last look ended."""
+        self._look_at = _clock() + LOOK_EVERY
         try:
-            for item in items:
-                if self._is_ending:
-                    return
-                await self._send(item)
+            if not self._is_recovered:
+                await self._recover()
+            async with self._store.work() as work:
+                paused = await work.recipients.paused()
+                found = await work.outbox.queued(max(0, self._seen - LOOK_BACK), BATCH)
+            if paused and _clock() >= self._drop_at:
+                await self._drop()
         except Exception as error:
             self._in_trouble(error)
-            await self._rest(1)
-        finally:
-            self._busy.pop(chat, None)
-            self._undelivered.discard(chat)
-            self._wake.set()
+            return
+        if self._disk_trouble:
+            self._idle.clear()
+        self._disk_trouble = None
+        self._lineup.pause(paused)
+        for message in found:
+            self._lineup.add(message)
+        if found:
+            self._seen = max(self._seen, found[-1].id)
+        if len(found) == BATCH:
+            self._look_at = 0.0
+
+    async def _recover(self) -> None:
+        """What a crash left on its way may have arrived: its fate is unknown."""
+        async with self._store.work() as work:
+            left = await work.outbox.interrupted("Interrupted")
+            await work.commit()
+        if left:
+            log.warning("%d messages of unknown fate after a crash", left)
+        self._is_recovered = True
+
+    async def _drop(self) -> None:
+        async with self._store.work() as work:
+            dropped = await work.recipients.drop(self._now() - KEPT_FOR_PAUSED)
+            await work.commit()
+        self._drop_at = _clock() + DROP_EVERY
+        if dropped:
+            log.info("%d messages dropped: nobody can be reached there", dropped)
+
+    def _begin_what_may_go(self) -> float:
+        """Start what the limits allow now; seconds until it is worth looking again."""
+        pauses = [self._look_at - _clock()]
+        for urgency, most in AT_ONCE.items():
+            while len(self._underway) < most:
+                now = _clock()
+                wait = self._limits.wait_of_all(urgency, now)
+                if wait > 0:
+                    pauses.append(wait)
+                    break
+                message = self._lineup.take(urgency, now, self._wait_of)
+                if message is None:
+                    next_at = self._lineup.next_at()
+                    pauses += [next_at - now] if next_at is not None else []
+                    break
+                self._limits.take(message.chat_id, now)
+                task = asyncio.create_task(self._serve(message), name="sending")
+                self._underway[message] = task
+        return max(0.0, min(pauses))
+
+    def _wait_of(self, chat: int, urgency: Urgency) -> float:
+        now = _clock()
+        rest = self._resting_until.get(chat, 0.0) - now
+        if rest <= 0:
+            self._resting_until.pop(chat, None)
+        return max(0.0, rest, self._limits.wait_of_chat(chat, urgency, now))
 
     def _in_trouble(self, error: Exception) -> None:
         """Say so; whoever waits for us to finish need not wait for the disk."""
@@ -169,156 +260,197 @@ class Sender:
         known = isinstance(error, StoreUnavailable)
         name = type(error).__name__
         self._disk_trouble = str(error) if known else f"Sending failed ({name})."
+        self._look_at = _clock() + 1
         self._idle.set()
-
-    async def _rest(self, seconds: float) -> None:
-        """Wait; stopping does not wait along."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._resting.add(task)
-        try:
-            await asyncio.sleep(seconds)
-        finally:
-            self._resting.discard(task)
-
-    async def _send(self, item: OutboxItem) -> None:
-        """Send one message, however long it takes; then note it, or give it up."""
-        assert item.id is not None
-        progress = self._progress.setdefault(item.id, Progress())
-        clock = asyncio.get_running_loop().time
-        until, pause, tries = clock() + self._patience, 0.5, 0
-        while not progress.is_delivered:
-            try:
-                await self._deliver(item, progress)
-            except RetryAfter as error:
-                seconds = error.retry_after
-                await self._rest(
-                    seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
-                )
-            except StoreUnavailable:
-                raise
-            except (NetworkError, InvalidToken) as error:
-                # BadRequest counts as a network error in the library; asking again changes nothing.
-                if isinstance(error, BadRequest) or clock() > until:
-                    await self._give_up(item.id, error)
-                    return
-                log.warning("send failed: %s", type(error).__name__)
-                tries += 1
-                if tries >= TRIES_UNNOTICED:
-                    self._undelivered.add(item.chat_id)
-                await self._rest(pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
-            except Forbidden as error:
-                await self._give_up(item.id, error)
-                return
-            except Exception as error:
-                # A message that cannot be made must not hold up the ones behind it.
-                await self._give_up(item.id, error)
-                return
-        async with self._store.work() as work:
-            await work.outbox.sent(item.id, progress.message_id)
-            if progress.has_buttons:
-                await work.outbox.set_keyboard(item.chat_id, progress.message_id)
-            await work.commit()
-        del self._progress[item.id]
-        self._undelivered.discard(item.chat_id)
-        self.answered.set()
-
-    async def _give_up(self, item_id: int, error: Exception) -> None:
-        log.error("message given up: %s", place_of(error))
-        async with self._store.work() as work:
-            await work.outbox.failed(item_id, type(error).__name__)
-            await work.commit()
-        self._progress.pop(item_id, None)
 
     # -- one message ----------------------------------------------------------------------------
 
-    async def _deliver(self, item: OutboxItem, progress: Progress) -> None:
-        """Do what is left of one message."""
-        move = move_of(item.body)
-        language, turn = str(item.body["language"]), int(str(item.body["turn"]))
-        match move:
-            case Say():
-                await self._say(item.chat_id, move, language, turn, progress)
-            case Hand(name, _, line):
-                content = file_text(move, self._words, language).encode()
-                sent = await self._bot.send_document(
-                    item.chat_id,
-                    io.BytesIO(content),
-                    filename=name,
-                    caption=self._words.markup(line, language),
-                    parse_mode=ParseMode.HTML,
-                )
-                progress.message_id = sent.message_id
-            case Scrub(line):
-                if progress.posted == 0:
-                    await self._scrub()
-                    progress.posted = 1
-                words = self._words
-                said = Rendered(words.markup(line, language), words.text(line, language))
-                progress.message_id = await self._post(item.chat_id, said)
-        progress.is_delivered = True
+    async def _serve(self, message: Queued) -> None:
+        """One try at a chat's next message; whoever comes next is up to the line."""
+        chat = message.chat_id
+        try:
+            if not self._is_ending:
+                await self._try(message)
+        except Exception as error:
+            self._in_trouble(error)
+            self._resting_until[chat] = _clock() + 1
+        finally:
+            self._underway.pop(message, None)
+            self._lineup.free(chat)
+            self._wake.set()
 
-    async def _say(self, chat: int, say: Say, language: str, turn: int, progress: Progress) -> None:
-        """Send, or edit the message with the open buttons; earlier buttons go away."""
+    async def _try(self, message: Queued) -> None:
+        """Send one message and note what became of it. Raises StoreUnavailable."""
+        one = self._tries.setdefault(message.id, Try(since=_clock()))
+        one.is_paid = True
         async with self._store.work() as work:
-            earlier = await work.outbox.keyboard(chat)
-        messages = render(say, self._words, language, turn)
-        if say.replaces and earlier is not None and len(messages) == 1:
-            edited = await self._edit(chat, earlier, messages[0])
-            if edited:
-                progress.message_id, progress.has_buttons = earlier, bool(messages[0].rows)
-                return
-        for message in messages[progress.posted :]:
-            progress.message_id = await self._post(chat, message)
-            progress.posted += 1
-        progress.has_buttons = bool(messages[-1].rows)
-        if progress.has_buttons and earlier is not None and earlier != progress.message_id:
-            await self._take_buttons_away(chat, earlier)
-
-    async def _post(self, chat: int, message: Rendered) -> int:
-        try:
-            sent = await self._bot.send_message(
-                chat, message.html, parse_mode=ParseMode.HTML, reply_markup=_keyboard(message)
-            )
-        except BadRequest as error:
-            if "parse entities" not in str(error):
+            item = await work.outbox.one(message.id)
+            earlier = await work.outbox.keyboard(message.chat_id) if item else None
+        if item is None:
+            self._over(message)
+            return
+        if item.chat_id != message.chat_id:
+            self._lineup.remove(message)
+            self._lineup.add(Queued(message.id, item.chat_id, item.urgency))
+            return
+        if one.end is None:
+            try:
+                await self._send(item, earlier, one)
+            except StoreUnavailable:
                 raise
-            log.error("markup refused; sent plain")
-            sent = await self._bot.send_message(
-                chat, message.plain, reply_markup=_keyboard(message)
-            )
-        return sent.message_id
+            except Exception as error:
+                await self._failed(message, item, one, error)
+                return
+            one.end = "sent", ""
+        await self._note(message, item, one)
 
-    async def _edit(self, chat: int, message_id: int, message: Rendered) -> bool:
-        """True when the message now says this; False when it has to be sent anew."""
+    async def _send(self, item: OutboxItem, earlier: int | None, one: Try) -> None:
+        assert item.id is not None
+        if not item.repeatable and one.posted == 0:
+            async with self._store.work() as work:
+                await work.outbox.sending(item.id)
+                await work.commit()
+
+        async def room() -> None:
+            await self._room(item, one)
+
+        await self._poster.deliver(item, earlier if _has_open_buttons(item) else None, one, room)
+
+    async def _room(self, item: OutboxItem, one: Try) -> None:
+        """Wait until one more call may be made to this chat; the first is allowed already."""
+        if one.is_paid:
+            one.is_paid = False
+            return
+        task = asyncio.current_task()
+        assert task is not None
+        self._waiting_for_room.add(task)
         try:
-            await self._bot.edit_message_text(
-                message.html,
-                chat,
-                message_id,
-                parse_mode=ParseMode.HTML,
-                reply_markup=_keyboard(message),
-            )
-        except BadRequest as error:
-            return "not modified" in str(error)
-        return True
+            wait = self._limits.wait(item.chat_id, item.urgency, _clock())
+            while wait > 0:
+                # Others may take the room meanwhile, so it is asked for again.
+                await asyncio.sleep(wait)
+                wait = self._limits.wait(item.chat_id, item.urgency, _clock())
+        finally:
+            self._waiting_for_room.discard(task)
+        self._limits.take(item.chat_id, _clock())
 
-    async def _take_buttons_away(self, chat: int, message_id: int) -> None:
-        try:
-            await self._bot.edit_message_reply_markup(chat, message_id, reply_markup=None)
-        except BadRequest:
-            # Deleted, too old or already without buttons: there is nothing left to take away.
-            log.debug("buttons were gone already")
+    async def _note(self, message: Queued, item: OutboxItem, one: Try) -> None:
+        """Write down how it ended; as often as the disk needs, without sending again."""
+        assert one.end is not None
+        state, reason = one.end
+        async with self._store.work() as work:
+            if state == "sent":
+                await work.outbox.sent(message.id, one.message_id)
+                if one.has_buttons and _has_open_buttons(item):
+                    await work.outbox.set_keyboard(item.chat_id, one.message_id)
+            elif state == "unknown":
+                await work.outbox.unknown(message.id, reason)
+            else:
+                await work.outbox.failed(message.id, reason)
+            await work.commit()
+        self._over(message)
+        if state == "sent":
+            self.answered.set()
+
+    def _over(self, message: Queued) -> None:
+        """The message waits no longer."""
+        self._tries.pop(message.id, None)
+        self._undelivered.discard(message.chat_id)
+        self._lineup.remove(message)
+
+    # -- when it was not sent -------------------------------------------------------------------
+
+    async def _failed(self, message: Queued, item: OutboxItem, one: Try, error: Exception) -> None:
+        """Do what an error asks for: wait, try again, follow, pause, or give up."""
+        chat, means = item.chat_id, meaning(error, item.chat_id)
+        was_posting, one.is_posting = one.is_posting, False
+        if isinstance(means, Unsure) and was_posting and not item.repeatable:
+            log.warning("fate unknown: %s", type(error).__name__)
+            one.end = "unknown", type(error).__name__
+            await self._note(message, item, one)
+            return
+        if isinstance(means, NotSent | Unsure) and _clock() - one.since <= self._patience:
+            log.warning("send failed: %s", type(error).__name__)
+            await self._still_waits(item)
+            self._again_later(chat, one)
+            return
+        match means:
+            case Slow(seconds):
+                self._limits.refused(chat, seconds, _clock())
+                log.warning("asked to wait %g seconds", seconds)
+                await self._still_waits(item)
+            case Moved(new):
+                await self._move(message, item, new)
+            case Closed(reason):
+                await self._pause(item, reason)
+            case _:
+                await self._give_up(message, item, one, error)
+
+    def _again_later(self, chat: int, one: Try) -> None:
+        pause = min(FIRST_PAUSE * 2 ** min(one.tries, 10), LONGEST_PAUSE)
+        one.tries += 1
+        if one.tries >= TRIES_UNNOTICED:
+            self._undelivered.add(chat)
+        self._resting_until[chat] = _clock() + pause
+
+    async def _still_waits(self, item: OutboxItem) -> None:
+        """An unrepeatable message that surely was not sent is no longer on its way."""
+        if not item.repeatable:
+            assert item.id is not None
+            async with self._store.work() as work:
+                await work.outbox.attempted(item.id)
+                await work.commit()
+
+    async def _give_up(self, message: Queued, item: OutboxItem, one: Try, error: Exception) -> None:
+        log.error("message given up: %s", place_of(error))
+        one.end = "failed", type(error).__name__
+        await self._note(message, item, one)
+
+    async def _move(self, message: Queued, item: OutboxItem, new: int) -> None:
+        """The group has another id: everything follows, and this message is sent there."""
+        log.info("a group became a supergroup")
+        async with self._store.work() as work:
+            await work.outbox.attempted(message.id)
+            await work.recipients.moved(item.chat_id, new)
+            await work.commit()
+        self._lineup.remove(message)
+        self._lineup.add(Queued(message.id, new, item.urgency))
+
+    async def _pause(self, item: OutboxItem, reason: PauseReason) -> None:
+        """Nothing goes to this chat until it is heard of again; an organizer is told once."""
+        assert item.id is not None
+        log.info("recipient paused: %s", reason)
+        async with self._store.work() as work:
+            is_new = await work.recipients.pause(item.chat_id, reason, self._now())
+            await work.outbox.attempted(item.id)
+            await work.recipients.drop(self._now() - KEPT_FOR_PAUSED)
+            if is_new and item.chat_id < 0 and reason in TOLD:
+                await _tell_organizer(work, item.chat_id, TOLD[reason])
+            paused = await work.recipients.paused()
+            await work.commit()
+        self._undelivered.discard(item.chat_id)
+        self._lineup.pause(paused)
+        self.wake()
 
 
-def _keyboard(message: Rendered) -> InlineKeyboardMarkup | None:
-    if not message.rows:
-        return None
-    return InlineKeyboardMarkup([[_button(b) for b in row] for row in message.rows])
+def _clock() -> float:
+    """Seconds that never go back, as the event loop counts them."""
+    return asyncio.get_running_loop().time()
 
 
-def _button(button: Button) -> InlineKeyboardButton:
-    if button.url is not None:
-        return InlineKeyboardButton(button.label, url=button.url)
-    return InlineKeyboardButton(button.label, callback_data=button.data)
+def _has_open_buttons(item: OutboxItem) -> bool:
+    """Posts in a group keep their buttons; everywhere else only the last message has any."""
+    return not (item.chat_id < 0 and item.urgency == "push")
+
+
+async def _tell_organizer(work: UnitOfWork, chat: int, key: str) -> None:
+    """Tell who added the bot to the group, if they talk with the bot themselves."""
+    group = await work.groups.by_chat(chat)
+    if group is None or group.added_by is None:
+        return
+    folder = await work.folders.by_chat(group.added_by)
+    if folder is None:
+        return
+    said = Say((Line(key, {"group": group.title}),))
+    language = folder.resident.language or group.language or "en"
+    await work.outbox.add([OutboxItem(group.added_by, body_of(said, language, 0))])

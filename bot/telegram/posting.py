@@ -1,0 +1,196 @@
+"""One message of the outbox as calls of the Bot API: sent, edited, or handed over as a file."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup
+from telegram.constants import ParseMode
+from telegram.error import BadRequest
+
+from bot.core.turn import Hand, Say, Scrub
+from bot.telegram.render import Rendered, Renderer, file_text, render
+from bot.usecases.outgoing import move_of
+from bot.usecases.ports import OutboxItem
+
+log = logging.getLogger(__name__)
+
+MAIN_TOPIC = 1
+"""The thread id of a forum's "General", which Telegram wants left out."""
+FILES_KNOWN = 200
+"""Files whose Telegram id is remembered, so that the same one is not uploaded again."""
+
+Room = Callable[[], Awaitable[None]]
+"""Returns once one more call may be made."""
+
+
+@dataclass
+class Progress:
+    """How far one message has come in this run, so that a second try repeats nothing.
+
+    `posted` counts the parts that Telegram has; `message_id` is the last one's. `is_posting` is
+    True while a part is on its way: an error then leaves open whether it arrived.
+    """
+
+    posted: int = 0
+    message_id: int | None = None
+    has_buttons: bool = False
+    is_posting: bool = False
+
+
+class Poster:
+    """Knows how a move becomes calls, and nothing of limits, queues or the database."""
+
+    def __init__(self, bot: Bot, words: Renderer, scrub: Callable[[], Awaitable[None]]) -> None:
+        """`scrub` empties erased words from the disk."""
+        self._bot = bot
+        self._words = words
+        self._scrub = scrub
+        self._files: OrderedDict[str, str] = OrderedDict()
+
+    async def deliver(
+        self, item: OutboxItem, earlier: int | None, progress: Progress, room: Room
+    ) -> None:
+        """Do what is left of one message; raises what the bot raises.
+
+        `earlier` is the message whose buttons are open in this chat.
+        """
+        move = move_of(item.body)
+        language, turn = str(item.body["language"]), int(str(item.body["turn"]))
+        words = self._words
+        match move:
+            case Say():
+                parts = render(move, words, language, turn)
+                await self._say(item, move.replaces, parts, earlier, progress, room)
+            case Hand(name, _, line):
+                file = (name, file_text(move, words, language))
+                said = words.markup(line, language), words.text(line, language)
+                await self._post(item, Rendered(*said, file=file), progress, room)
+            case Scrub(line):
+                await self._scrub()
+                said = words.markup(line, language), words.text(line, language)
+                await self._post(item, Rendered(*said), progress, room)
+
+    async def _say(
+        self,
+        item: OutboxItem,
+        replaces: bool,
+        parts: list[Rendered],
+        earlier: int | None,
+        progress: Progress,
+        room: Room,
+    ) -> None:
+        """Send, or edit the message with the open buttons; earlier buttons go away."""
+        if replaces and earlier is not None and len(parts) == 1 and progress.posted == 0:
+            await room()
+            if await self._edit(item.chat_id, earlier, parts[0]):
+                progress.message_id, progress.has_buttons = earlier, bool(parts[0].rows)
+                return
+        for part in parts[progress.posted :]:
+            await self._post(item, part, progress, room)
+        progress.has_buttons = bool(parts[-1].rows)
+        if progress.has_buttons and earlier is not None and earlier != progress.message_id:
+            await room()
+            await self._take_buttons_away(item.chat_id, earlier)
+
+    async def _post(self, item: OutboxItem, part: Rendered, progress: Progress, room: Room) -> None:
+        """Send one part and count it."""
+        send = self._send_file if part.file else self._send_text
+        await room()
+        progress.is_posting = True
+        progress.message_id = await send(item, part)
+        progress.is_posting = False
+        progress.posted += 1
+
+    async def _send_text(self, item: OutboxItem, part: Rendered) -> int:
+        topic, keyboard = _topic(item), _keyboard(part)
+        try:
+            sent = await self._bot.send_message(
+                item.chat_id,
+                part.html,
+                parse_mode=ParseMode.HTML,
+                reply_markup=keyboard,
+                message_thread_id=topic,
+            )
+        except BadRequest as error:
+            if "parse entities" not in str(error):
+                raise
+            log.error("markup refused; sent plain")
+            sent = await self._bot.send_message(
+                item.chat_id, part.plain, reply_markup=keyboard, message_thread_id=topic
+            )
+        return sent.message_id
+
+    async def _send_file(self, item: OutboxItem, part: Rendered) -> int:
+        """Upload a file, or name one that Telegram has already."""
+        assert part.file is not None
+        name, text = part.file
+        content = text.encode()
+        key = hashlib.sha256(name.encode() + b"\0" + content).hexdigest()
+        known = self._files.get(key)
+        try:
+            sent = await self._document(item, part, known or io.BytesIO(content), name)
+        except BadRequest as error:
+            if known is None or "file" not in str(error).lower():
+                raise
+            log.info("a file is no longer known; uploaded again")
+            sent = await self._document(item, part, io.BytesIO(content), name)
+        message_id, file_id = sent
+        if file_id is not None:
+            self._files[key] = file_id
+            self._files.move_to_end(key)
+            while len(self._files) > FILES_KNOWN:
+                self._files.popitem(last=False)
+        return message_id
+
+    async def _document(
+        self, item: OutboxItem, part: Rendered, document: str | io.BytesIO, name: str
+    ) -> tuple[int, str | None]:
+        sent = await self._bot.send_document(
+            item.chat_id,
+            document,
+            filename=name,
+            caption=part.html,
+            parse_mode=ParseMode.HTML,
+            reply_markup=_keyboard(part),
+            message_thread_id=_topic(item),
+        )
+        return sent.message_id, sent.document.file_id if sent.document else None
+
+    async def _edit(self, chat: int, message_id: int, part: Rendered) -> bool:
+        """True when the message now says this; False when it has to be sent anew."""
+        try:
+            await self._bot.edit_message_text(
+                part.html,
+                chat,
+                message_id,
+                parse_mode=ParseMode.HTML,
+                reply_markup=_keyboard(part),
+            )
+        except BadRequest as error:
+            return "not modified" in str(error)
+        return True
+
+    async def _take_buttons_away(self, chat: int, message_id: int) -> None:
+        try:
+            await self._bot.edit_message_reply_markup(chat, message_id, reply_markup=None)
+        except BadRequest:
+            # Deleted, too old or already without buttons: there is nothing left to take away.
+            log.debug("buttons were gone already")
+
+
+def _topic(item: OutboxItem) -> int | None:
+    return None if item.topic == MAIN_TOPIC else item.topic
+
+
+def _keyboard(part: Rendered) -> InlineKeyboardMarkup | None:
+    if not part.rows:
+        return None
+    return InlineKeyboardMarkup(
+        [[InlineKeyboardButton(b.label, callback_data=b.data) for b in r] for r in part.rows]
+    )
