@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -114,6 +115,12 @@ class Answers(BaseHTTPRequestHandler):
 def settings(address: str) -> dict[str, str]:
     """A coach that talks with this Telegram."""
     return {"TELEGRAM_BOT_TOKEN": TOKEN, "TELEGRAM_API_BASE_URL": address}
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
 
 
 def said(number: int, text: str, person: int = 7, name: str = "Ana") -> dict[str, Any]:

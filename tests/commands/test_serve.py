@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.shell import REPOSITORY, coach
-from tests.commands.telegram import HURRIED, Telegram, serving, settings, started
+from tests.commands.telegram import HURRIED, Telegram, free_port, serving, settings, started
 from tests.telegram.stage import database
 
 
@@ -175,8 +175,3 @@ def test_a_port_in_use_is_named(home: Path, telegram: Telegram) -> None:
         given = settings(telegram.address) | {"COACH_METRICS_PORT": port}
         ended = coach(home, "run", settings=given)
     assert ended.code == 1 and ended.err.startswith(f"Port {port} on 127.0.0.1 cannot be used")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
