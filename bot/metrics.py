@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from bot.usecases.ports import Counted, Timed
+from bot.usecases.ports import Counted, Summed, Timed
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.8, 2.5, 5.0, 10.0, 30.0)
@@ -39,6 +39,18 @@ class Figures:
             ["method"],
             registry=registry,
         )
+        self._model = Counter(
+            "coach_model_readings", "Readings asked of a model, by outcome.", ["outcome"],
+            registry=registry,
+        )  # fmt: skip
+        self._refusals = Counter(
+            "coach_model_refusals", "What was refused of a model's replies, by reason.", ["reason"],
+            registry=registry,
+        )  # fmt: skip
+        self._sums = {
+            "tokens": Counter("coach_model_tokens", "Tokens of a model.", registry=registry),
+            "dollars": Counter("coach_model_dollars", "Cost at the prices set.", registry=registry),
+        }
         self._times = {
             "turn": _times("coach_turn", "A turn, by the step it began in.", "step", registry),
             "reading": _times("coach_reader", "Reading a telling.", None, registry),
@@ -82,6 +94,14 @@ class Figures:
                 self._calls.labels(kind, outcome).inc()
                 if outcome == "RetryAfter":
                     self._refused.labels(kind).inc()
+            case "model":
+                self._model.labels(kind).inc()
+            case "refusal":
+                self._refusals.labels(kind).inc()
+
+    def add(self, what: Summed, amount: float) -> None:
+        """See ports.Meter."""
+        self._sums[what].inc(amount)
 
     def took(self, what: Timed, seconds: float, kind: str = "") -> None:
         """See ports.Meter."""

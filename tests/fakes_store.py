@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
@@ -31,6 +31,8 @@ from bot.usecases.ports import (
     Recipients,
     Seat,
     Seats,
+    Spendings,
+    Spent,
     SetAside,
     StoreUnavailable,
     StoryRow,
@@ -62,6 +64,7 @@ class State:
     paused: dict[int, tuple[PauseReason, datetime]] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
     seats: dict[int, Seat] = field(default_factory=dict)
+    spendings: dict[tuple[str, str], Spent] = field(default_factory=dict)
     next_outbox_id: int = 1
 
 
@@ -102,6 +105,7 @@ class MemoryUnitOfWork:
     recipients: Recipients
     groups: Groups
     seats: Seats
+    spendings: Spendings
 
     def __init__(self, store: MemoryStore, writers: asyncio.Lock) -> None:
         self._store = store
@@ -114,6 +118,7 @@ class MemoryUnitOfWork:
         self.recipients = _Recipients(self)
         self.groups = _Groups(self)
         self.seats = _Seats(self)
+        self.spendings = _Spendings(self)
 
     async def __aenter__(self) -> Self:
         return self
@@ -495,6 +500,21 @@ class _Groups:
 
     async def all(self) -> list[Group]:
         return sorted(self._work.seen.groups.values(), key=lambda g: (g.added_at, g.id))
+
+
+class _Spendings:
+    def __init__(self, work: MemoryUnitOfWork) -> None:
+        self._work = work
+
+    async def spent(self, day: date, who: str) -> Spent:
+        return self._work.seen.spendings.get((day.isoformat(), who), Spent())
+
+    async def add(self, day: date, who: str, spent: Spent) -> None:
+        kept = (await self._work.writing()).spendings
+        for key in [k for k in kept if k[1] and k[0] < day.isoformat()]:
+            del kept[key]
+        before = kept.get((day.isoformat(), who), Spent())
+        kept[(day.isoformat(), who)] = before + spent
 
 
 class _Seats:

@@ -56,13 +56,14 @@ class CoachingNotes:
     """What the coach remembers of one story: keys asked before, elements skipped, a slower pace.
 
     `aimed` holds the element of each question asked, so that nobody is asked for the same thing
-    while another gap was never touched.
+    while another gap was never touched. `suggested` are checksums of a model's questions asked.
     """
 
     asked: tuple[str, ...] = ()
     aimed: tuple[Element, ...] = ()
     skipped: tuple[Element, ...] = ()
     gentle: bool = False
+    suggested: tuple[int, ...] = ()
 
 
 def next_question(
@@ -76,7 +77,7 @@ def next_question(
     `variants` gives how many wordings a key has. Without a reading the framework's own order is
     asked, so the coach always has a good question.
     """
-    for element in _gaps(reading, stage, notes):
+    for element in gaps(reading, stage, notes):
         for base in _bases(reading, element, notes):
             for number in range(1, variants(base) + 1):
                 key = f"{base}.{number}"
@@ -85,8 +86,8 @@ def next_question(
     return None
 
 
-def _gaps(reading: Reading | None, stage: StoryOf, notes: CoachingNotes) -> list[Element]:
-    """Open elements, the most important first, those the teller skipped left out."""
+def gaps(reading: Reading | None, stage: StoryOf, notes: CoachingNotes) -> list[Element]:
+    """Elements worth asking about, the first to ask first, those the teller skipped left out."""
     blank = Reading(stage, {e: Status.MISSING for e in Element if e.stage is stage})
     opened = list((reading or blank).open_elements())
     first = (reading or blank).next_element()

@@ -48,6 +48,24 @@ class Participation:
     agreed_at: datetime
 
 
+MODEL_WORDING = "2026-11"
+"""Version of the wording in prompts/messages/*/model.yaml."""
+
+
+@dataclass(frozen=True)
+class ModelConsent:
+    """A yes or no to a model beyond this machine: `at` is where, as the question named it.
+
+    It holds for that place only; another place is asked about anew.
+    """
+
+    agreed: bool
+    at: str
+    wording: str
+    language: str
+    decided_at: datetime
+
+
 @dataclass(frozen=True)
 class Release:
     """Permission for exactly one text, for the named purposes.

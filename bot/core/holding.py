@@ -42,6 +42,9 @@ def as_lines(folder: Folder, now: datetime) -> tuple[Line, ...]:
         agreed = resident.participation
         words = {"day": f"{agreed.agreed_at:%Y-%m-%d}", "wording": agreed.wording}
         lines.append(Line("mydata.consent", words))
+    if resident.model:
+        words = {"day": f"{resident.model.decided_at:%Y-%m-%d}", "where": resident.model.at}
+        lines.append(Line(f"model.record.{'yes' if resident.model.agreed else 'no'}", words))
     for number, story in enumerate(folder.stories, 1):
         lines += _story_lines(number, story)
     if not folder.stories:

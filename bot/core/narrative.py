@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 WORDS_PER_MINUTE = 130
@@ -120,12 +120,22 @@ class FailureMode(StrEnum):
 
 
 @dataclass(frozen=True)
+class Suggestion:
+    """One question a model would ask, already past every guard. `element` is the gap it aims at."""
+
+    question: str
+    element: Element
+
+
+@dataclass(frozen=True)
 class Reading:
     """What one reader heard in one telling of one stage.
 
     `statuses` has every element of the stage. `evidence` maps each element that is not
     missing to the teller's own words, verbatim. `modes` come most telling first. `line` is
     the teller's strongest words, verbatim, worth quoting back. `reader` names reader and version.
+    Only a model gives `value`, the teller's words for what they hold dear, as a guess, and a
+    `suggestion`.
     """
 
     stage: StoryOf
@@ -134,6 +144,8 @@ class Reading:
     modes: tuple[FailureMode, ...] = ()
     line: str | None = None
     reader: str = "none"
+    value: str | None = None
+    suggestion: Suggestion | None = None
 
     def __post_init__(self) -> None:
         """Refuse a reading that speaks of another stage or leaves an element out (ValueError)."""
@@ -164,7 +176,8 @@ class Reading:
         """The same reading without any quotation that is not in `text` letter for letter."""
         evidence = {e: q for e, q in self.evidence.items() if q and q in text}
         line = self.line if self.line and self.line in text else None
-        return Reading(self.stage, self.statuses, evidence, self.modes, line, self.reader)
+        value = self.value if self.value and self.value in text else None
+        return replace(self, evidence=evidence, line=line, value=value)
 
 
 _MODE_FIRST: Mapping[FailureMode, tuple[Element, ...]] = {

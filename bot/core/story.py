@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from bot.core.consent import AgeBand, Participation, Release, text_hash
+from bot.core.consent import AgeBand, ModelConsent, Participation, Release, text_hash
 from bot.core.narrative import FailureMode, StoryOf, speaking_seconds
 
 
@@ -163,6 +163,12 @@ class Resident:
     language: str | None = None
     age_band: AgeBand | None = None
     participation: Participation | None = None
+    model: ModelConsent | None = None
+
+    def lets_model(self, at: str | None) -> bool:
+        """Whether words may go to a model there: a grown-up's yes to exactly that place."""
+        agreed = self.model is not None and self.model.agreed and self.model.at == at
+        return agreed and self.age_band is AgeBand.ADULT and self.participation is not None
 
 
 @dataclass(frozen=True)

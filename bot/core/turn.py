@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from bot.core.care import Safety, Span
+from bot.core.coaching import CoachingNotes
 from bot.core.narrative import Element, Reading, StoryOf
 
 
@@ -22,7 +23,8 @@ class Heard:
     `choice` and `turn` come from a button; `turn` tells which turn's buttons were pressed. `other`
     names content that is not text (voice, photo…); `text` then holds words that came with it.
     `edited` is a message changed afterwards: `messages` holds its id and its words as they are now.
-    `profile_name` and `language_code` are what Telegram says, if anything.
+    `profile_name` and `language_code` are what Telegram says, if anything. `file` is Telegram's
+    name for a voice note, `size` its bytes when known.
     """
 
     text: str | None = None
@@ -35,6 +37,8 @@ class Heard:
     profile_name: str = ""
     language_code: str | None = None
     messages: tuple[tuple[int, str], ...] = ()
+    file: str | None = None
+    size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -98,10 +102,30 @@ Move = Say | Hand | EraseEverything | Scrub
 
 @dataclass(frozen=True)
 class ReadTelling:
-    """Needs a Reading of one stage's text, or None when no reader can read now."""
+    """Needs a Reading of one stage's text, or None when no reader can read now.
+
+    With `notes` a question may follow, and a model that the resident agreed to may be asked too.
+    """
 
     stage: StoryOf
     text: str
+    notes: CoachingNotes | None = None
+
+
+@dataclass(frozen=True)
+class Transcribe:
+    """Needs the words of a voice note as a Transcript; `file` is Telegram's name for it."""
+
+    file: str
+    size: int | None = None
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What was heard in a voice note, or why nothing was: the last part of a message key."""
+
+    text: str = ""
+    trouble: Literal["too_big", "gone", "cannot", "nothing"] | None = None
 
 
 @dataclass(frozen=True)
@@ -136,7 +160,7 @@ class FoundExample:
     why: str
 
 
-Need = ReadTelling | ScreenSafety | ScreenPrivacy | FindExample
+Need = ReadTelling | ScreenSafety | ScreenPrivacy | FindExample | Transcribe
 Finding = Any
 """What is sent back for a need: see each need's docstring. Narrowed by the functions below."""
 
@@ -144,10 +168,18 @@ T = TypeVar("T")
 Asking = Generator[Need, Finding, T]
 
 
-def reading_of(stage: StoryOf, text: str) -> Asking[Reading | None]:
+def reading_of(
+    stage: StoryOf, text: str, notes: CoachingNotes | None = None
+) -> Asking[Reading | None]:
     """Ask for a reading and accept only quotations that are really there."""
-    reading: Reading | None = yield ReadTelling(stage, text)
+    reading: Reading | None = yield ReadTelling(stage, text, notes)
     return reading.only_verbatim(text) if reading else None
+
+
+def transcript_of(file: str, size: int | None) -> Asking[Transcript]:
+    """Ask for the words of a voice note."""
+    transcript: Transcript = yield Transcribe(file, size)
+    return transcript
 
 
 def safety_of(text: str) -> Asking[Safety]:
@@ -166,6 +198,24 @@ def example_of(move: Element, near: str) -> Asking[FoundExample | None]:
     """Ask for an example the resident has not seen."""
     found: FoundExample | None = yield FindExample(move, near)
     return found
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """What this installation can do beyond its own machine, and where.
+
+    `model_at` is the host a model answers at, `voice_at` the one that writes down voice notes;
+    None when there is none.
+    """
+
+    model_at: str | None = None
+    voice_at: str | None = None
+
+    @property
+    def at(self) -> str | None:
+        """Where words may go, as people are told; None when nothing leaves the machine."""
+        hosts = dict.fromkeys(h for h in (self.model_at, self.voice_at) if h)
+        return ", ".join(hosts) or None
 
 
 class Phrasebook(Protocol):

@@ -19,6 +19,7 @@ from bot.store.migrations import HEAD, REVISIONS
 from bot.store.queues import SqlInbox
 from bot.store.seats import SqlSeats
 from bot.store.sending import SqlOutbox, SqlRecipients
+from bot.store.spendings import SqlSpendings
 from bot.store.transaction import PHASE, Transaction
 from bot.usecases.ports import (
     Folders,
@@ -28,6 +29,7 @@ from bot.usecases.ports import (
     Receipt,
     Recipients,
     Seats,
+    Spendings,
     StoreUnavailable,
     UnitOfWork,
 )
@@ -84,6 +86,7 @@ class SqlUnitOfWork:
     recipients: Recipients
     groups: Groups
     seats: Seats
+    spendings: Spendings
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
@@ -93,6 +96,7 @@ class SqlUnitOfWork:
         self.recipients = SqlRecipients(transaction)
         self.groups = SqlGroups(transaction)
         self.seats = SqlSeats(transaction)
+        self.spendings = SqlSpendings(transaction)
 
     async def __aenter__(self) -> Self:
         """Nothing is locked until the first statement."""

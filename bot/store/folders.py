@@ -210,6 +210,9 @@ class SqlFolders:
         rows += await self._transaction.write(
             delete(tables.seats).where(tables.seats.c.telegram_id.in_(people))
         )
+        rows += await self._transaction.write(
+            delete(tables.spendings).where(tables.spendings.c.resident_id == resident_id)
+        )
         receipts = [
             Receipt("database", rows, at),
             Receipt("inbox", received, at),
@@ -342,6 +345,10 @@ def _decisions(stored: Rows, rows: Rows) -> Iterable[tuple[str, str | None, date
         agreed = resident["participation_agreed_at"]
         if agreed and agreed != (before or {}).get("participation_agreed_at"):
             yield "agreed", None, agreed
+        model = resident["model"]
+        if model and model != (before or {}).get("model"):
+            at = datetime.fromisoformat(model["decided_at"])
+            yield "model_agreed" if model["agreed"] else "model_refused", None, at
     known = {row["id"]: row for row in stored["releases"].values()}
     for release in rows["releases"].values():
         if release["id"] not in known:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Table
 
-from bot.core.consent import AgeBand, NameShown, Participation, Purpose, Release
+from bot.core.consent import AgeBand, ModelConsent, NameShown, Participation, Purpose, Release
 from bot.core.narrative import FailureMode, StoryOf, count_words
 from bot.core.story import (
     Commitment,
@@ -58,6 +60,7 @@ def to_rows(folder: Folder) -> Rows:
             "participation_wording": agreed.wording if agreed else None,
             "participation_language": agreed.language if agreed else None,
             "participation_agreed_at": agreed.agreed_at if agreed else None,
+            "model": _model_row(resident.model),
         }
     )
     rows["identities"].append(
@@ -196,6 +199,7 @@ def from_rows(rows: Rows) -> Folder:
             language=resident["language"],
             age_band=AgeBand(resident["age_band"]) if resident["age_band"] else None,
             participation=_participation(resident),
+            model=_model(resident["model"]),
         ),
         identity=Identity(identity["telegram_id"], identity["chat_id"], identity["name"]),
         session=Session(
@@ -218,6 +222,18 @@ def _participation(resident: Row) -> Participation | None:
         resident["participation_language"],
         resident["participation_agreed_at"],
     )
+
+
+def _model_row(consent: ModelConsent | None) -> Row | None:
+    if consent is None:
+        return None
+    return {**asdict(consent), "decided_at": consent.decided_at.isoformat()}
+
+
+def _model(row: Row | None) -> ModelConsent | None:
+    if row is None:
+        return None
+    return ModelConsent(**{**row, "decided_at": datetime.fromisoformat(row["decided_at"])})
 
 
 def _story(row: Row, rows: Rows) -> Story:

@@ -120,6 +120,8 @@ residents = Table(
     Column("participation_wording", _WORD),
     Column("participation_language", _WORD),
     Column("participation_agreed_at", UtcDateTime),
+    # The yes or no to a model: agreed, at, wording, language, decided_at; NULL before either.
+    Column("model", JSON(none_as_null=True)),
 )
 
 identities = Table(
@@ -315,6 +317,16 @@ seats = Table(
     Column("awaiting", Text, nullable=False),
     Column("notes", JSON, nullable=False),
     Column("turn", Integer, nullable=False),
+)
+
+spendings = Table(
+    "spendings",
+    metadata,
+    # What a model cost on one UTC day: for one resident, or for everybody together ("").
+    Column("day", _WORD, primary_key=True),
+    Column("resident_id", _ID, primary_key=True),
+    Column("tokens", BigInteger, nullable=False),
+    Column("dollars", Float, nullable=False),
 )
 
 erasures = Table(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self
 
 from bot.core.care import Safety, Span
 from bot.core.consent import Purpose
+from bot.core.guards import Reply
 from bot.core.narrative import Element, Reading, StoryOf
 from bot.core.story import Folder, StoryStatus
 
@@ -34,6 +35,27 @@ class Conflict(Exception):
     """Another process changed the folder since it was loaded; load again and repeat."""
 
 
+class CoachUnavailable(Exception):
+    """A model gave nothing that can be used. `reason` is a fixed word, counted."""
+
+    def __init__(self, reason: str) -> None:
+        """`reason` such as "refused_connection", "rate_limited", "not_the_schema"."""
+        super().__init__(reason)
+        self.reason = reason
+
+
+class TranscriptionUnavailable(Exception):
+    """A voice note could not be written down."""
+
+
+class FileGone(Exception):
+    """A file can no longer be fetched, or never could."""
+
+
+class FileTooBig(Exception):
+    """A file is larger than a bot may fetch."""
+
+
 class Embedder(Protocol):
     """Turns texts into unit vectors; the same text always gives the same vector."""
 
@@ -49,6 +71,57 @@ class Reader(Protocol):
 
     async def read(self, stage: StoryOf, text: str, language: str) -> Reading:
         """Read one telling of one stage. Raises ReaderUnavailable."""
+        ...
+
+
+@dataclass(frozen=True)
+class ToModel:
+    """All that a model is given: one part's words with identities out, and where coaching stands.
+
+    `asked` are the elements asked about in the last two turns, oldest first; `closed` those that
+    may not be asked about any more.
+    """
+
+    stage: StoryOf
+    text: str
+    language: str
+    asked: tuple[Element, ...] = ()
+    closed: tuple[Element, ...] = ()
+
+
+@dataclass(frozen=True)
+class FromModel:
+    """A model's reply, not believed yet, and what it cost."""
+
+    reply: Reply
+    spent: Spent
+
+
+class Coach(Protocol):
+    """A language model that reads a telling and would ask one question. Never trusted."""
+
+    async def coach(self, telling: ToModel) -> FromModel:
+        """Ask once; takes as long as it takes and may be cancelled. Raises CoachUnavailable."""
+        ...
+
+    def estimate(self, telling: ToModel) -> Spent:
+        """What asking costs at least, for calls whose end nobody saw."""
+        ...
+
+
+class Transcriber(Protocol):
+    """Writes down what is said in a recording."""
+
+    async def transcribe(self, recording: bytes, language: str) -> str:
+        """The words as heard, maybe none. Raises TranscriptionUnavailable."""
+        ...
+
+
+class Recordings(Protocol):
+    """Voice notes as Telegram keeps them."""
+
+    async def fetch(self, file: str) -> bytes:
+        """A recording's bytes. Raises FileGone or FileTooBig."""
         ...
 
 
@@ -487,6 +560,30 @@ class Seats(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Spent:
+    """What a model cost: tokens read and written together, and US dollars at the prices set."""
+
+    tokens: int = 0
+    dollars: float = 0.0
+
+    def __add__(self, other: Spent) -> Spent:
+        """Both together."""
+        return Spent(self.tokens + other.tokens, self.dollars + other.dollars)
+
+
+class Spendings(Protocol):
+    """What models cost a day, so that a budget outlives a restart. No words, no names."""
+
+    async def spent(self, day: date, who: str) -> Spent:
+        """What was spent on a UTC day for a resident's id, or for everybody ("")."""
+        ...
+
+    async def add(self, day: date, who: str, spent: Spent) -> None:
+        """Add to it; what residents spent on earlier days is forgotten. May raise Conflict."""
+        ...
+
+
 class UnitOfWork(Protocol):
     """One transaction. Leaving without commit rolls back."""
 
@@ -496,6 +593,7 @@ class UnitOfWork(Protocol):
     recipients: Recipients
     groups: Groups
     seats: Seats
+    spendings: Spendings
 
     async def __aenter__(self) -> Self: ...
 
@@ -531,7 +629,8 @@ class Store(Protocol):
         ...
 
 
-Counted = Literal["update", "turn", "call"]
+Counted = Literal["update", "turn", "call", "model", "refusal"]
+Summed = Literal["tokens", "dollars"]
 Timed = Literal["turn", "reading", "safety", "privacy", "example", "model"]
 
 
@@ -543,7 +642,14 @@ class Meter(Protocol):
     """
 
     def count(self, what: Counted, kind: str, outcome: str = "") -> None:
-        """One more. Updates by fate, turns by fate, calls of the Bot API by method and outcome."""
+        """One more. Updates by fate, turns by fate, calls of the Bot API by method and outcome.
+
+        Readings asked of a model by outcome, and what was refused of its replies by reason.
+        """
+        ...
+
+    def add(self, what: Summed, amount: float) -> None:
+        """So much more was spent on a model."""
         ...
 
     def took(self, what: Timed, seconds: float, kind: str = "") -> None:
@@ -555,6 +661,9 @@ class Unmeasured:
     """The Meter that counts nothing: in the terminal and in tests."""
 
     def count(self, what: Counted, kind: str, outcome: str = "") -> None:
+        """Forget it."""
+
+    def add(self, what: Summed, amount: float) -> None:
         """Forget it."""
 
     def took(self, what: Timed, seconds: float, kind: str = "") -> None:

@@ -17,11 +17,12 @@ from bot.core.conversation import (
     rights,
     sketching,
     telling,
+    voice,
 )
-from bot.core.conversation.talk import STEPS, Talk, buttons, run
+from bot.core.conversation.talk import NOTHING_BEYOND, STEPS, Talk, buttons, run
 from bot.core.quoting import cleaned, visible
 from bot.core.story import Folder
-from bot.core.turn import Asking, Choice, Heard, Line, Move, Phrasebook, Say, safety_of
+from bot.core.turn import Abilities, Asking, Choice, Heard, Line, Move, Phrasebook, Say, safety_of
 
 AWAY = timedelta(hours=12)
 """Absence after which the coach says where they were before going on."""
@@ -53,13 +54,14 @@ def converse(
     book: Phrasebook,
     now: datetime,
     new_id: Callable[[], str],
+    able: Abilities = NOTHING_BEYOND,
 ) -> Asking[list[Move]]:
     """Take one turn: change the folder, ask for what is needed, return what to say.
 
     A generator: it yields needs (see core.turn) and is sent findings. The caller saves the folder
     afterwards, or throws it away; nothing else was touched.
     """
-    talk = Talk(folder, heard, book, now, new_id)
+    talk = Talk(folder, heard, book, now, new_id, able)
     away = now - folder.resident.last_seen_at > AWAY
     folder.resident.last_seen_at = now
     is_back = away and not heard.command and not heard.edited
@@ -99,6 +101,9 @@ def _hear(talk: Talk) -> Asking[None]:
     if heard.other == "forward":
         yield from messages.forwarded(talk)
         return
+    if voice.can_listen(talk):
+        yield from voice.listen(talk)
+        return
     if heard.other is not None:
         if heard.text:
             yield from messages.under_something_else(talk)
@@ -112,6 +117,8 @@ def _hear(talk: Talk) -> Asking[None]:
             talk.say("general.empty")
             return
         talk.heard = heard = _meaning(talk, text)
+    if (confirmed := voice.settled(talk)) is not None:
+        talk.heard = heard = _meaning(talk, confirmed)
     if heard.choice is None:
         safety = yield from safety_of(talk.text)
         if safety is Safety.CRISIS or (safety is Safety.DOUBT and caring.must_ask(talk)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from bot.core.consent import AgeBand, Participation
+from bot.core.conversation import model
 from bot.core.conversation.talk import STEPS, Asked, Talk, button, buttons, not_understood
 from bot.core.narrative import count_words
 from bot.core.turn import Line
@@ -77,7 +78,10 @@ def hear_consent(talk: Talk) -> None:
     if talk.choice in ("agree", "yes", "go_on"):
         talk.folder.resident.participation = Participation(WORDING, talk.language, talk.now)
         talk.begin_story()
-        talk.go("sketch_now")
+        if model.is_open(talk):
+            talk.go("model", aside_return="sketch_now")
+        else:
+            talk.go("sketch_now")
     elif talk.choice in ("not_now", "no"):
         talk.say("arriving.not_now", choices=[buttons("agree")])
     elif talk.choice == "my_words":

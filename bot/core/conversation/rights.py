@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.core.conversation import model
 from bot.core.conversation.arriving import next_arrival
 from bot.core.conversation.closing import undo
 from bot.core.conversation.releasing import emptied, new_story, release_lines
@@ -20,7 +21,7 @@ from bot.core.story import Story, StoryStatus
 from bot.core.turn import EraseEverything, Hand, Line
 
 SIDE_STEPS = ("consent_view", "withdraw", "forget", "my_stories", "language", "restart", "rest",
-              "care", "care_stay")  # fmt: skip
+              "care", "care_stay", "model")  # fmt: skip
 """Steps that stand beside the story; /cancel leaves them for where the teller was."""
 
 
@@ -109,9 +110,27 @@ def help_(talk: Talk) -> None:
 
 
 def privacy(talk: Talk) -> None:
-    """Who can see what."""
+    """Who can see what, and what leaves the machine."""
     talk.say("rights.privacy")
+    model.say_what_leaves(talk)
     talk.stay()
+
+
+def ask_model_again(talk: Talk) -> None:
+    """Change the yes or no to a model; without one there is nothing to change."""
+    if not talk.has_joined or not model.may_be_asked(talk):
+        model.say_what_leaves(talk)
+        talk.stay()
+    else:
+        aside(talk, "model")
+
+
+def hear_model(talk: Talk) -> None:
+    """Take the yes or no, then back to where they were."""
+    if model.decided(talk):
+        go_back(talk)
+    else:
+        not_understood(talk)
 
 
 def language(talk: Talk) -> None:
@@ -325,6 +344,7 @@ COMMANDS: dict[str, StepFunction] = {
     "start": start,
     "help": help_,
     "privacy": privacy,
+    "model": ask_model_again,
     "language": language,
     "cancel": cancel,
     "stop": rest,
@@ -339,6 +359,7 @@ COMMANDS: dict[str, StepFunction] = {
 }
 """Commands by name; the same functions serve the words people type for them."""
 
+STEPS.add("model", model.ask_model, hear_model, "arriving")
 STEPS.add("restart", ask_restart, hear_restart, "story")
 STEPS.add("my_stories", ask_my_stories, hear_my_stories, "story")
 STEPS.add("consent_view", ask_consent_view, hear_consent_view, "releasing")

@@ -12,7 +12,10 @@ from bot.core.coaching import CoachingNotes
 from bot.core.narrative import Element, StoryOf
 from bot.core.quoting import shingles, teller_share
 from bot.core.story import Folder, Origin, Part, Session, Story, StoryStatus
-from bot.core.turn import Asking, Choice, Heard, Line, Move, Phrasebook, Say
+from bot.core.turn import Abilities, Asking, Choice, Heard, Line, Move, Phrasebook, Say
+
+NOTHING_BEYOND = Abilities()
+"""Everything stays on this machine."""
 
 KEEP_SHINGLES = 2_000
 """Checksums of bot text kept for provenance: about 2,000 words of examples."""
@@ -31,6 +34,7 @@ class Talk:
     book: Phrasebook
     now: datetime
     new_id: Callable[[], str]
+    able: Abilities = NOTHING_BEYOND
 
     def __post_init__(self) -> None:
         self.said: list[Move] = []
@@ -158,6 +162,7 @@ class Talk:
             tuple(Element(e) for e in self.listed("aimed")),
             tuple(Element(e) for e in self.listed("skipped")),
             self.flag(f"gentle.{self.stage}"),
+            tuple(cast("list[int]", self.session.notes.get("suggested", []))),
         )
 
     # -- the teller's words ---------------------------------------------------------------------

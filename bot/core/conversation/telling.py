@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from bot.core.coaching import MOST_ROUNDS, grew, next_question, reflection
+from bot.core.coaching import MOST_ROUNDS, CoachingNotes, grew, next_question, reflection
 from bot.core.conversation.talk import STEPS, Talk, button, buttons, not_understood
-from bot.core.narrative import ORDER_OF_CARE, Element, Reading, Status, StoryOf, count_words
+from bot.core.guards import mark, unquoted
+from bot.core.narrative import (
+    ORDER_OF_CARE,
+    Element,
+    Reading,
+    Status,
+    StoryOf,
+    Suggestion,
+    count_words,
+)
 from bot.core.quoting import has_words, quotation
 from bot.core.story import Origin, ReadingRecord
 from bot.core.turn import Asking, Line, example_of, reading_of
@@ -108,7 +117,7 @@ def close_telling(talk: Talk) -> Asking[None]:
     part.pieces.clear()
     before = latest_statuses(talk, talk.stage)
     talk.write(talk.stage, text, origin)
-    reading = yield from read(talk, text)
+    reading = yield from read(talk, text, None if mode == "edit" else asking(talk))
     if mode == "edit":
         talk.say("telling.edited")
         talk.go("review")
@@ -125,9 +134,17 @@ def close_telling(talk: Talk) -> Asking[None]:
         coach(talk, reading, text)
 
 
-def read(talk: Talk, text: str) -> Asking[Reading | None]:
+def asking(talk: Talk, *, more: bool = False) -> CoachingNotes | None:
+    """What a model needs to ask well; None when no question follows, or only a gentle one may."""
+    rounds = talk.count(f"rounds.{talk.stage}")
+    if talk.flag(f"gentle.{talk.stage}") or not (more or rounds < MOST_ROUNDS):
+        return None
+    return talk.coaching_notes()
+
+
+def read(talk: Talk, text: str, notes: CoachingNotes | None) -> Asking[Reading | None]:
     """Read the telling and keep the reading, wordless, beside it."""
-    reading = yield from reading_of(talk.stage, text)
+    reading = yield from reading_of(talk.stage, text, notes)
     current = talk.part.current
     if reading and current:
         talk.story.readings.append(
@@ -180,8 +197,26 @@ def coach(talk: Talk, reading: Reading | None, latest: str, *, more: bool = Fals
     talk.session.notes["aimed"] = [*talk.listed("aimed"), question.element.value]
     talk.session.notes["element"] = question.element.value
     talk.session.step = "answering"
-    talk.say(*reflect(talk, reading, latest), question.key, choices=[ANSWERING])
+    suggestion = reading.suggestion if reading else None
+    if suggestion is None or suggestion.element is not question.element or notes.gentle:
+        talk.session.notes.pop("open_question", None)
+        talk.say(*reflect(talk, reading, latest), question.key, choices=[ANSWERING])
+        return True
+    asked = suggested(talk, suggestion)
+    if unquoted(suggestion.question)[1]:
+        talk.say(asked, choices=[ANSWERING])  # It quotes already; once is enough.
+    else:
+        talk.say(*reflect(talk, reading, latest), asked, choices=[ANSWERING])
     return True
+
+
+def suggested(talk: Talk, suggestion: Suggestion) -> Line:
+    """A model's question in place of the framework's, remembered by its checksum."""
+    known = list(talk.coaching_notes().suggested)
+    talk.session.notes["suggested"] = [*known, mark(suggestion.question)]
+    talk.session.notes["open_question"] = suggestion.question
+    talk.showed(suggestion.question)
+    return Line("model.question", {"question": suggestion.question})
 
 
 def reflect(talk: Talk, reading: Reading | None, latest: str) -> list[Line]:
@@ -209,7 +244,7 @@ def hear_answer(talk: Talk) -> Asking[None]:
             talk.add("skipped", element.value)
             if talk.choice == "dont_know":
                 talk.say("coaching.dont_know")
-            reading = yield from reading_of(talk.stage, talk.part.text)
+            reading = yield from reading_of(talk.stage, talk.part.text, asking(talk))
             coach(talk, reading, "")
         case "confused" | "yes":
             # A bare yes to an open question is not part of a story; say it another way.
@@ -227,7 +262,7 @@ def hear_answer(talk: Talk) -> Asking[None]:
 def take_answer(talk: Talk) -> Asking[None]:
     """Add an answer to the telling and coach on from the whole."""
     talk.add_words(talk.stage, talk.text)
-    reading = yield from read(talk, talk.part.text)
+    reading = yield from read(talk, talk.part.text, asking(talk))
     coach(talk, reading, talk.text)
 
 
@@ -256,7 +291,7 @@ def should_check_value(talk: Talk, reading: Reading | None, rounds: int) -> bool
         or reading.statuses[Element.SELF_VALUES] is not Status.PRESENT
     ):
         return False
-    words = reading.evidence.get(Element.SELF_VALUES)
+    words = reading.value or reading.evidence.get(Element.SELF_VALUES)
     others = [q for e, q in reading.evidence.items() if e is not Element.SELF_VALUES]
     if not words or any(words in q or q in words for q in others):
         return False  # Words that are the event itself would be a poor guess at the value.
@@ -292,7 +327,7 @@ def hear_value(talk: Talk) -> Asking[None]:
         not_understood(talk)
         return
     talk.session.notes["value_checked"] = True
-    reading = yield from reading_of(talk.stage, talk.part.text)
+    reading = yield from reading_of(talk.stage, talk.part.text, asking(talk))
     coach(talk, reading, "")
 
 
@@ -324,7 +359,7 @@ def hear_offer(talk: Talk) -> Asking[None]:
             else:
                 advance(talk)
         case "one_more":
-            reading = yield from reading_of(talk.stage, talk.part.text)
+            reading = yield from reading_of(talk.stage, talk.part.text, asking(talk, more=True))
             if not coach(talk, reading, "", more=True):
                 talk.say("coaching.no_more_questions")
         case "example":
@@ -332,7 +367,7 @@ def hear_offer(talk: Talk) -> Asking[None]:
             talk.stay()
         case None if count_words(talk.text) >= 3:
             talk.add_words(talk.stage, talk.text)
-            yield from read(talk, talk.part.text)
+            yield from read(talk, talk.part.text, None)
             talk.say(f"coaching.added.{talk.stage}")
             talk.stay()
         case _:
@@ -372,6 +407,9 @@ STEPS.add("offer", ask_offer, hear_offer, "telling")
 
 def ask_again(talk: Talk) -> None:
     """The question that is open, said again only because they come back to it."""
-    asked = talk.listed("asked")
+    asked, question = talk.listed("asked"), talk.note("open_question")
+    if question:
+        talk.say(Line("model.question", {"question": question}), choices=[ANSWERING])
+        return
     key = asked[-1] if asked else "coaching.your_turn"
     talk.say(key, choices=[ANSWERING])

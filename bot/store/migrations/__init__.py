@@ -6,5 +6,10 @@ load Alembic; tests/store/test_migrations.py checks it against versions/.
 
 from __future__ import annotations
 
-REVISIONS = ("20261123_first_tables", "20261124_groups_and_pauses", "20261124_seats")
+REVISIONS = (
+    "20261123_first_tables",
+    "20261124_groups_and_pauses",
+    "20261124_seats",
+    "20261124_models",
+)
 HEAD = REVISIONS[-1]
