@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from bot.console.editor import Editor
 
 _PRESS = re.compile(r"#(\d{1,3})")
+_REPLY = re.compile(r">\s*(.*\S.*)", re.DOTALL)
+"""In a group: words for the bot's last message."""
 TYPING_SECONDS = 5.0
 """How long Telegram shows that somebody is typing."""
 LEAVING_SECONDS = 10.0
@@ -175,8 +177,11 @@ class Conversation:
         if self._api.ledger.set_aside is not None:
             self._note("set_aside", path=self._api.ledger.set_aside)
         if self._group is not None:
+            self._note("group", name=self._person.name, group=self._group.chat.name)
             self._sending(self._enter_group)
-        elif not self._person.has_started:
+            self._show_buttons(self._chat.last_keyboard())
+            return
+        if not self._person.has_started:
             if self._live:
                 self._note("hello", name=self._person.name)
             self._sending(self._person.starts)
@@ -187,9 +192,9 @@ class Conversation:
 
     def _enter_group(self) -> None:
         if self._group is not None:
-            self._group.join(self._person)
             if self._chat.gone:
                 self._group.add_bot(self._person)
+            self._group.join(self._person)
 
     def _take(self, line: Line) -> None:
         """Send one line, or press the button it names."""
@@ -201,8 +206,20 @@ class Conversation:
         if pressed:
             self._press(int(pressed[1]))
             return
-        text = line.text[1:] if line.text.startswith("\\#") else line.text
+        replied = _REPLY.fullmatch(line.text.strip()) if self._group is not None else None
+        if replied:
+            self._reply(replied[1])
+            return
+        text = line.text[1:] if line.text.startswith(("\\#", "\\>")) else line.text
         self._sending(lambda: self._person.says(text, group=self._group))
+
+    def _reply(self, text: str) -> None:
+        """Answer the bot's last message in the group, which is how it gets to see words there."""
+        said = [m.id for m in self._chat.messages.values() if m.from_bot]
+        if not said:
+            self._note("no_reply")
+            return
+        self._sending(lambda: self._person.says(text, group=self._group, reply_to=said[-1]))
 
     def _press(self, number: int) -> None:
         shown = self._chat.last_keyboard()
@@ -289,6 +306,8 @@ class Conversation:
             self._show_typing()
         elif event.kind == "toast":
             self._screen.note(event.text)
+        elif event.kind == "left":
+            self._screen.note(self._words.say("left"))
         elif message is None or event.kind == "deleted":
             return
         elif event.kind == "buttons":

@@ -10,12 +10,28 @@ from bot.console.markup import Entity
 
 Json = dict[str, object]
 
+ANONYMOUS: Json = {
+    "id": 1087968824,
+    "is_bot": True,
+    "first_name": "Group",
+    "username": "GroupAnonymousBot",
+}
+"""Who Telegram says wrote what an anonymous administrator wrote."""
+CHANNEL_BOT: Json = {
+    "id": 136817688,
+    "is_bot": True,
+    "first_name": "Channel",
+    "username": "Channel_Bot",
+}
+"""The same for somebody who writes as a channel."""
+
 
 @dataclass
 class Message:
     """One message as it stands; `extra` holds content other than text, in Bot API form.
 
-    `restored` marks a message from an earlier run of which only the buttons are known.
+    `restored` marks a message from an earlier run of which only the buttons are known; `topic` is
+    the message thread it stands in.
     """
 
     id: int
@@ -28,11 +44,12 @@ class Message:
     extra: Json = field(default_factory=dict)
     edited_at: float | None = None
     restored: bool = False
+    topic: int | None = None
 
     @property
     def from_bot(self) -> bool:
-        """True when the bot wrote it."""
-        return bool(self.sender.get("is_bot"))
+        """True when the bot wrote it, and not a name of Telegram's that somebody writes under."""
+        return bool(self.sender.get("is_bot")) and self.sender not in (ANONYMOUS, CHANNEL_BOT)
 
     @property
     def is_text(self) -> bool:
@@ -56,6 +73,8 @@ class Message:
             "from": self.sender,
             **self.extra,
         }
+        if self.topic is not None:
+            shown |= {"message_thread_id": self.topic, "is_topic_message": True}
         if self.text:
             words = "text" if self.is_text else "caption"
             shown[words] = self.text
@@ -106,7 +125,7 @@ class Chat:
 class Event:
     """Something a person would notice in a chat: what the terminal draws."""
 
-    kind: Literal["message", "edited", "buttons", "deleted", "typing", "toast"]
+    kind: Literal["message", "edited", "buttons", "deleted", "typing", "toast", "left"]
     chat_id: int
     message: Message | None = None
     text: str = ""

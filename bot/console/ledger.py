@@ -24,9 +24,10 @@ class OpenKeyboard:
 
 @dataclass
 class KnownChat:
-    """A private chat or group the bot may write to, and its open buttons."""
+    """A private chat or group the bot may write to, its open buttons, and a group's creator."""
 
     keyboard: OpenKeyboard | None = None
+    creator: int | None = None
 
 
 @dataclass
@@ -74,10 +75,10 @@ class Ledger:
         self._next[counter] = value + 1
         return value
 
-    def know(self, chat_id: int) -> None:
-        """Remember that the bot may write here."""
+    def know(self, chat_id: int, creator: int | None = None) -> None:
+        """Remember that the bot may write here, and who made the group."""
         if chat_id not in self.chats:
-            self.chats[chat_id] = KnownChat()
+            self.chats[chat_id] = KnownChat(creator=creator)
             self.save()
 
     def leave(self, chat_id: int) -> None:
@@ -99,12 +100,7 @@ class Ledger:
         content = json.dumps(
             {
                 "reserved": self._reserved,
-                "chats": {
-                    str(chat_id): None
-                    if known.keyboard is None
-                    else {"message_id": known.keyboard.message_id, "rows": known.keyboard.rows}
-                    for chat_id, known in self.chats.items()
-                },
+                "chats": {str(chat_id): _written(known) for chat_id, known in self.chats.items()},
             },
             ensure_ascii=False,
         )
@@ -140,8 +136,20 @@ class Ledger:
         for chat_id, keyboard in content["chats"].items():
             known = KnownChat()
             if isinstance(keyboard, dict):
-                rows = [[dict(button) for button in row] for row in keyboard["rows"]]
-                if not all(isinstance(b["text"], str) for row in rows for b in row):
-                    raise ValueError("not a keyboard")
-                known.keyboard = OpenKeyboard(int(keyboard["message_id"]), rows)
+                creator = keyboard.get("creator")
+                known.creator = None if creator is None else int(creator)
+                if "rows" in keyboard:
+                    rows = [[dict(button) for button in row] for row in keyboard["rows"]]
+                    if not all(isinstance(b["text"], str) for row in rows for b in row):
+                        raise ValueError("not a keyboard")
+                    known.keyboard = OpenKeyboard(int(keyboard["message_id"]), rows)
             self.chats[int(chat_id)] = known
+
+
+def _written(known: KnownChat) -> dict[str, object] | None:
+    shown: dict[str, object] = {}
+    if known.keyboard is not None:
+        shown |= {"message_id": known.keyboard.message_id, "rows": known.keyboard.rows}
+    if known.creator is not None:
+        shown["creator"] = known.creator
+    return shown or None

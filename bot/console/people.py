@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bot.console.call import Upload
-from bot.console.chats import Chat, Json, Message, Query
+from bot.console.chats import ANONYMOUS, CHANNEL_BOT, Chat, Json, Message, Query
 from bot.console.markup import commands, plain, split_as_clients_do
 
 if TYPE_CHECKING:
@@ -49,12 +49,18 @@ class Person:
         return self.says(f"/start {payload}".rstrip())
 
     def says(
-        self, text: str, *, group: Group | None = None, reply_to: int | None = None
+        self,
+        text: str,
+        *,
+        group: Group | None = None,
+        reply_to: int | None = None,
+        topic: int | None = None,
     ) -> list[int]:
         """Send typed text, cut as clients cut it; the message ids, none for blank text."""
         sent = []
         for piece in split_as_clients_do(text):
             message = self._message(group)
+            message.topic = topic
             message.text, message.entities = piece, commands(piece)
             sent.append(self._send(message, group, reply_to))
         return sent
@@ -100,14 +106,16 @@ class Person:
         self.api.queries[query_id] = Query(chat.id, self.id, self.api.now())
         return query_id
 
-    def edits(self, message_id: int, text: str) -> None:
-        """Change a message of theirs; KeyError when it is not in the private chat."""
-        message = self.chat.messages[message_id]
+    def edits(self, message_id: int, text: str, *, group: Group | None = None) -> None:
+        """Change a message of theirs; KeyError when it is not in the chat."""
+        chat = group.chat if group else self.chat
+        message = chat.messages[message_id]
         words = plain(text)[0]
         edited = Message(**{**vars(message), "text": words, "entities": commands(words)})
         edited.edited_at = self.api.now()
-        self.api.updates.put("edited_message", edited.payload(self.chat.payload()))
-        self.chat.messages[message_id] = edited
+        chat.messages[message_id] = edited
+        if group is None or group.shows_bot(edited, None):
+            self.api.updates.put("edited_message", edited.payload(chat.payload()))
 
     def sends_voice(self, seconds: int = 4, content: bytes = b"OggS voice") -> int:
         """Send a voice message."""
@@ -258,14 +266,54 @@ class Group:
     def add_bot(self, by: Person, *, admin: bool = False) -> None:
         """Bring the bot in; `by` becomes the group's creator when nobody else was."""
         self.join(by, "administrator" if "creator" in self.chat.members.values() else "creator")
+        creator = next((n for n, s in self.chat.members.items() if s == "creator"), None)
         self.chat.gone = None
         self.chat.started = True
-        self.api.ledger.know(self.chat.id)
-        after = "administrator" if admin else "member"
-        self.chat.members[int(str(self.api.bot["id"]))] = after
+        self.api.ledger.know(self.chat.id, creator)
+        self._bot_becomes("administrator" if admin else "member", by, before="left")
+
+    def promote_bot(self, by: Person) -> None:
+        """Make the bot an administrator: from now on it is sent everything."""
+        self._bot_becomes("administrator", by)
+
+    def restrict_bot(self, by: Person) -> None:
+        """Let the bot stay, without the right to write."""
+        self._bot_becomes("restricted", by)
+
+    def _bot_becomes(self, after: str, by: Person, before: str | None = None) -> None:
+        bot = int(str(self.api.bot["id"]))
+        was = before or self.chat.members.get(bot, "member")
+        self.chat.members[bot] = after
         self.api.updates.put(
-            "my_chat_member", membership(self.api, self.chat, by.payload(), "left", after)
+            "my_chat_member", membership(self.api, self.chat, by.payload(), was, after)
         )
+
+    def says_as_group(self, text: str) -> int:
+        """An administrator writes anonymously, as the group."""
+        return self._says_as(ANONYMOUS, self.chat.payload(), text)
+
+    def says_as_channel(self, text: str, title: str = "Our channel") -> int:
+        """Somebody writes as a channel of theirs."""
+        return self._says_as(
+            CHANNEL_BOT, {"id": -1_000_000_000_777, "type": "channel", "title": title}, text
+        )
+
+    def _says_as(self, sender: Json, as_chat: Json, text: str) -> int:
+        message = Message(self.api.ledger.next_id("message"), sender, self.api.now(), text)
+        message.entities = commands(text)
+        if self.shows_bot(message, None):
+            self.api.updates.put(
+                "message", message.payload(self.chat.payload()) | {"sender_chat": as_chat}
+            )
+        self.chat.messages[message.id] = message
+        return message.id
+
+    def renames(self, title: str) -> None:
+        """Give the group another name; Telegram says so in a message of its own."""
+        self.chat.name = title
+        message = Message(self.api.ledger.next_id("message"), self.api.bot, self.api.now())
+        message.extra = {"new_chat_title": title}
+        self.api.updates.put("message", message.payload(self.chat.payload()))
 
     def remove_bot(self, by: Person) -> None:
         """Put the bot out."""
@@ -290,7 +338,7 @@ class Group:
             (self.chat, "migrate_to_chat_id", fresh.id),
             (fresh, "migrate_from_chat_id", self.chat.id),
         ):
-            message = Message(self.api.ledger.next_id("message"), self.api.bot, self.api.now())
+            message = Message(self.api.ledger.next_id("message"), ANONYMOUS, self.api.now())
             message.extra = {key: other}
             self.api.updates.put("message", message.payload(chat.payload()))
         return Group(self.api, fresh)

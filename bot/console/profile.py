@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from bot.console.call import Call
-from bot.console.chats import Json
+from bot.console.chats import Event, Json
+from bot.console.people import membership
 from bot.console.refusal import bad_request, conflict
 
 if TYPE_CHECKING:
@@ -118,8 +119,24 @@ def leave_chat(api: BotApi, call: Call) -> bool:
     chat = api.open_chat(call.chat_id())
     if chat.kind == "private":
         raise bad_request("chat not found")
+    before = chat.members.pop(int(str(api.bot["id"])), "member")
     api.lose(chat, "bot is not a member of the supergroup chat")
+    api.updates.put("my_chat_member", membership(api, chat, api.bot, before, "left"))
+    api.tell(Event("left", chat.id))
     return True
+
+
+def get_chat_administrators(api: BotApi, call: Call) -> list[Json]:
+    """getChatAdministrators: people who manage a group; other bots there are not listed."""
+    chat = api.open_chat(call.chat_id())
+    if chat.kind == "private":
+        raise bad_request("there are no administrators in the private chat")
+    people = [(api.people.get(number), status) for number, status in chat.members.items()]
+    return [
+        api.member(person.payload(), status)
+        for person, status in people
+        if person is not None and status in ("creator", "administrator")
+    ]
 
 
 def _scope(call: Call) -> str:
@@ -191,6 +208,12 @@ def set_chat_menu_button(api: BotApi, call: Call) -> bool:
     return True
 
 
+def get_chat_menu_button(api: BotApi, call: Call) -> Json:
+    """getChatMenuButton, of one private chat or, without chat_id, of all."""
+    key = str(api.open_chat(call.chat_id()).id) if call.text("chat_id") else ""
+    return {"type": api.profile.get(f"menu_button/{key}", "default")}
+
+
 METHODS: dict[str, Callable[[BotApi, Call], object | Awaitable[object]]] = {
     "getme": get_me,
     "getupdates": get_updates,
@@ -199,6 +222,7 @@ METHODS: dict[str, Callable[[BotApi, Call], object | Awaitable[object]]] = {
     "getwebhookinfo": get_webhook_info,
     "getchat": get_chat,
     "getchatmember": get_chat_member,
+    "getchatadministrators": get_chat_administrators,
     "leavechat": leave_chat,
     "setmycommands": set_my_commands,
     "getmycommands": get_my_commands,
@@ -212,4 +236,5 @@ METHODS: dict[str, Callable[[BotApi, Call], object | Awaitable[object]]] = {
     ),
     "getmyshortdescription": _getter("short_description"),
     "setchatmenubutton": set_chat_menu_button,
+    "getchatmenubutton": get_chat_menu_button,
 }

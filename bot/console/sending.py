@@ -125,7 +125,8 @@ def send_message(api: BotApi, call: Call) -> Json:
     _within(text, TEXT_LIMIT, "message")
     check_buttons(markup)
     reply = _replied(chat, call)
-    message = api.post(chat, text=text, entities=entities, markup=markup)
+    topic = call.number("message_thread_id")
+    message = api.post(chat, text=text, entities=entities, markup=markup, topic=topic)
     return message.payload(chat.payload()) | reply
 
 

@@ -9,6 +9,10 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "hello": "{name}, this is your coach. Write and press Enter; Ctrl-D leaves.",
         "back": "Welcome back, {name}. Write to go on.",
         "back.buttons": "Welcome back, {name}. Write to go on, or press a button:",
+        "group": "{name}, you are in the group “{group}”. The bot sees only what is meant for it: "
+        "commands, and replies, which you write as > words. Ctrl-D leaves.",
+        "no_reply": "There is nothing of the bot's here to reply to. Nothing was sent.",
+        "left": "(the bot has left the group)",
         "press": "Type #1, #2… to press a button.",
         "no_button": "There is no button {button} here. Nothing was sent.",
         "no_button.choose": "There is no button {button} here; choose {known}. Nothing was sent.",
@@ -27,6 +31,10 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "hello": "{name}, aquí está tu coach. Escribe y pulsa Enter; Ctrl-D para salir.",
         "back": "Hola de nuevo, {name}. Escribe para seguir.",
         "back.buttons": "Hola de nuevo, {name}. Escribe para seguir, o pulsa un botón:",
+        "group": "{name}, estás en el grupo “{group}”. El bot solo ve lo que es para él: comandos "
+        "y respuestas, que se escriben > así. Ctrl-D para salir.",
+        "no_reply": "Aquí no hay nada del bot a lo que responder. No se envió nada.",
+        "left": "(el bot salió del grupo)",
         "press": "Escribe #1, #2… para pulsar un botón.",
         "no_button": "Aquí no hay botón {button}. No se envió nada.",
         "no_button.choose": "Aquí no hay botón {button}; elige {known}. No se envió nada.",

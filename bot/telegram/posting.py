@@ -14,7 +14,7 @@ from telegram.constants import ParseMode
 from telegram.error import BadRequest
 
 from bot.core.turn import Hand, Say, Scrub
-from bot.telegram.render import Rendered, Renderer, file_text, render
+from bot.telegram.render import Button, Rendered, Renderer, file_text, render
 from bot.usecases.outgoing import move_of
 from bot.usecases.ports import OutboxItem
 
@@ -85,7 +85,12 @@ class Poster:
         progress: Progress,
         room: Room,
     ) -> None:
-        """Send, or edit the message with the open buttons; earlier buttons go away."""
+        """Send, or edit the message with the open buttons; earlier buttons go away.
+
+        In a group they stay: each stands under words of its own, for many people.
+        """
+        if item.chat_id < 0:
+            earlier = None
         if replaces and earlier is not None and len(parts) == 1 and progress.posted == 0:
             await room()
             if await self._edit(item.chat_id, earlier, parts[0]):
@@ -93,7 +98,7 @@ class Poster:
                 return
         for part in parts[progress.posted :]:
             await self._post(item, part, progress, room)
-        progress.has_buttons = bool(parts[-1].rows)
+        progress.has_buttons = bool(parts[-1].rows) and item.chat_id > 0
         if progress.has_buttons and earlier is not None and earlier != progress.message_id:
             await room()
             await self._take_buttons_away(item.chat_id, earlier)
@@ -191,6 +196,10 @@ def _topic(item: OutboxItem) -> int | None:
 def _keyboard(part: Rendered) -> InlineKeyboardMarkup | None:
     if not part.rows:
         return None
-    return InlineKeyboardMarkup(
-        [[InlineKeyboardButton(b.label, callback_data=b.data) for b in r] for r in part.rows]
-    )
+    return InlineKeyboardMarkup([[_button(b) for b in row] for row in part.rows])
+
+
+def _button(button: Button) -> InlineKeyboardButton:
+    if button.url is not None:
+        return InlineKeyboardButton(button.label, url=button.url)
+    return InlineKeyboardButton(button.label, callback_data=button.data)

@@ -25,6 +25,9 @@ COMMANDS = ("start", "help", "practice", "language")
 OF_ADMINS = ("leave",)
 """What an admin may ask for besides."""
 
+OF_PRIVATE_CHAT = ("mystories", "consent", "withdraw", "mydata", "forget")
+"""Commands so much our own that even without our name they are not another bot's."""
+
 REMEMBERED = timedelta(days=30)
 """How long an introduction is remembered: brought back sooner, the bot says nothing."""
 AT_ONCE = timedelta(minutes=1)
@@ -241,7 +244,7 @@ class InGroups:
         """True for our commands, and for replies to us that are no other bot's command."""
         if event.to is not None:
             return event.to.casefold() == self._telegram.name.casefold()
-        if event.command is not None and event.command in (*COMMANDS, *OF_ADMINS):
+        if event.command in (*COMMANDS, *OF_ADMINS, *OF_PRIVATE_CHAT):
             return True
         return event.replied_to == self._telegram.id
 
