@@ -88,7 +88,7 @@ def _follows_child(flat: str, start: int) -> bool:
     return bool(
         re.search(
             r"(?:little|son|daughter|niece|nephew|grandson|granddaughter|kid|boy|girl|student|pupil|brother|sister|hij[oa]|hermanit[oa]|hijit[oa]|sobrin[oa]|niet[oa]|nin[oa]|filh[oa]|net[oa]|menin[oa]|alumn[oa])[\s,]+$",
-            flat[:start],
+            flat[max(0, start - 30) : start],
         )
     )
 

@@ -164,7 +164,7 @@ def with_names_marked(text: str, even: str) -> str:
         start = m.start()
         for word in re.finditer(r"\S+", m[0]):
             start = m.start() + word.start()
-            opens = start == 0 or text[:start].rstrip()[-1:] in ".!?"
+            opens = start == 0 or text[max(0, start - 20) : start].rstrip()[-1:] in ".!?"
             if word[0].isupper() and len(word[0]) > 1:
                 continue
             if reads_as_given_name(word[0]) and not (opens and word[0].lower() in _OPENERS):

@@ -229,7 +229,11 @@ def _person(text: str, even: str, run: list[re.Match[str]]) -> tuple[int, int] |
         if first in _listed("first_words") and not (_known_surname(last) or cued):
             return None
         return start, end
-    if cued or (_known_surname(last) and _known_surname(first) and _CUE.search(even[:start])):
+    if cued or (
+        _known_surname(last)
+        and _known_surname(first)
+        and _CUE.search(even[max(0, start - 40) : start])
+    ):
         return start, end
     sure = _known_surname(last) and last not in _listed("surname_words")
     sure = sure or (len(capitals) > 2 and _known_surname(level(capitals[1][0])))

@@ -39,7 +39,8 @@ def span(text: str, start: int, end: int, kind: SpanKind) -> Span:
 
 
 # --- email ---------------------------------------------------------------------------------
-_PLAIN_EMAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
+# Repeats are bounded and starts are the starts of words, so that no text takes long.
+_PLAIN_EMAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
 _AT = r"(?:\s*[\[({<]\s*(?:at|arroba|@)\s*[\])}>]\s*|\s+(?:at|arroba|@)\s+|\s*@\s*|\s*-at-\s*|_at_)"
 _DOT = (
     r"(?:\s*[\[({<]\s*(?:dot|punto|ponto|\.)\s*[\])}>]\s*|\s+(?:dot|punto|ponto)\s+|\s*\.\s?|"
@@ -52,16 +53,16 @@ _PROVIDER = (
     r"terra|sapo|mail|fastmail|zoho)"
 )
 _HIDDEN_EMAIL = re.compile(
-    rf"(?<![\w@])[a-z0-9]\w*(?:{_JOIN}\w+)*{_AT}"
+    rf"(?<![\w@])[a-z0-9]\w{{0,40}}(?:{_JOIN}\w{{1,40}}){{0,5}}{_AT}"
     rf"(?:{_PROVIDER}{_DOT}{_TLD}(?:{_DOT}{_TLD})?|"
-    rf"\w[\w-]*(?:\s*[\[({{<]\s*(?:dot|punto|ponto)\s*[\])}}>]\s*|\s+(?:dot|punto|ponto)\s+)"
+    rf"\w[\w-]{{0,63}}(?:\s*[\[({{<]\s*(?:dot|punto|ponto)\s*[\])}}>]\s*|\s+(?:dot|punto|ponto)\s+)"
     rf"\w+(?:{_DOT}{_TLD})?)(?!\w)"
 )
 _BRACKETED_EMAIL = re.compile(
-    rf"(?<![\w@])[a-z0-9][\w.+-]*\s*[\[({{]\s*(?:at|arroba|@)\s*[\])}}]\s*\w[\w-]*"
-    rf"(?:{_DOT}\w{{2,}})+"
+    rf"(?<![\w@.+-])[a-z0-9][\w.+-]{{0,63}}\s*[\[({{]\s*(?:at|arroba|@)\s*[\])}}]\s*\w[\w-]{{0,63}}"
+    rf"(?:{_DOT}\w{{2,63}}){{1,6}}"
 )
-_BROKEN_EMAIL = re.compile(rf"(?<![\w@])[\w.+-]+\s?@\s?{_PROVIDER}\s?\.\s?{_TLD}(?!\w)")
+_BROKEN_EMAIL = re.compile(rf"(?<![\w@.+-])[\w.+-]{{1,64}}\s?@\s?{_PROVIDER}\s?\.\s?{_TLD}(?!\w)")
 _NOT_MAILBOX = {"look", "meet", "see", "was", "is", "me", "us", "him", "her", "them", "be", "i"}
 
 
@@ -74,7 +75,7 @@ def emails(text: str, even: str) -> Iterator[Span]:
 
 
 # --- handles --------------------------------------------------------------------------------
-_HANDLE = re.compile(r"(?<![\w@.])@[a-z0-9_](?:[a-z0-9_.]*[a-z0-9_])?(?!\S*@)")
+_HANDLE = re.compile(r"(?<![\w@.])@[a-z0-9_](?:[a-z0-9_.]*[a-z0-9_])?(?!\S{0,64}@)")
 _NETWORK = re.compile(
     r"\b(?:insta(?:gram)?|ig|telegram|tiktok|tik tok|twitter|facebook|face|fb|snap(?:chat)?|"
     r"discord|threads|username|user|usuario|usuaria|handle|arroba|signal|skype|perfil)"
@@ -114,7 +115,7 @@ def handles(text: str, even: str) -> Iterator[Span]:
 _CALL = re.compile(
     r"(?:call|phone|text|cell|mobile|whats ?app|wsp|wa|tel|telf|telefono|telefone|celular|cel|movil|"
     r"numero|number|llam\w*|marc\w*|escrib\w*|ring|reach|ligar|liga|zap|contact\w*|fono|sms|dial|"
-    r"landline|fijo|num)\b\W*(?:\S+\W+){0,5}$"
+    r"landline|fijo|num)\b"
 )
 _LOCAL = re.compile(
     r"(?<![\d/.$€£-])(?:\d{3}[-. ]\d{4}|\d{4}[-. ]\d{4}|\d{2}[-. ]\d{2}[-. ]\d{2}[-. ]\d{2})(?![\d/-])"
@@ -129,32 +130,61 @@ _NOT_CALL = re.compile(
 _YEARS = re.compile(r"(?:19|20)\d\d\D{1,3}(?:19|20)\d\d$|(?:19|20)\d\d$")
 
 
+_STRETCH = re.compile(
+    r"(?:[+(]\s?){0,3}\d[\d \t\u00a0().\-/\u2010-\u2015]{5,}(?:(?:x|ext|int|ramal)\W{0,3}\d+)?"
+)
+MOST_STRETCHES, LONGEST_STRETCH = 200, 120
+"""Where numbers are looked for: a story holds fewer, and no list of digits may take long."""
+
+
 def phones(text: str, even: str) -> Iterator[Span]:
     """Telephone numbers by the phonenumbers library; short local ones need a word like "call"."""
-    if sum(c.isdigit() for c in text) < 7:
-        return
     found: list[tuple[int, int]] = []
-    for region in REGIONS:
-        for m in phonenumbers.PhoneNumberMatcher(
-            text, region, leniency=phonenumbers.Leniency.VALID
-        ):
-            found.append((m.start, m.end))
-    for region in ("US", "MX", "AR", "GB"):
-        matcher = phonenumbers.PhoneNumberMatcher(
-            text, region, leniency=phonenumbers.Leniency.POSSIBLE
-        )
-        found += [
-            (m.start, m.end)
-            for m in matcher
-            if text[m.start] == "+" or _MOBILE.match(text, m.start) or _CALL.search(even[: m.start])
-        ]
+    known: dict[tuple[str, bool], tuple[tuple[int, int], ...]] = {}
+    for number, m in enumerate(_STRETCH.finditer(text)):
+        if number == MOST_STRETCHES:
+            break
+        end = min(m.end(), m.start() + LONGEST_STRETCH)
+        if sum(c.isdigit() for c in text[m.start() : end]) >= 7:
+            # The library looks at what stands beside a number: a letter or a currency sign.
+            start = max(0, m.start() - 3)
+            key = text[start : end + 3], _called_for(even, m.start())
+            if key not in known:
+                known[key] = _numbers(*key)
+            found += [(start + a, start + b) for a, b in known[key]]
     found += [
         (m.start(), m.end())
         for m in _LOCAL.finditer(even)
-        if _CALL.search(even[: m.start()]) or m[0].startswith("555")
+        if m[0].startswith("555") or _called_for(even, m.start())
     ]
     for start, end in found:
         if not _NOT_CALL.search(even[max(0, start - 40) : start]) and not _YEARS.match(
             even[start:end]
         ):
             yield span(text, start, end, SpanKind.PHONE)
+
+
+def _called_for(even: str, start: int) -> bool:
+    """True when a word like "call" stands among the six before `start`."""
+    return bool(_CALL.search(" ".join(even[max(0, start - 80) : start].split()[-6:])))
+
+
+def _numbers(stretch: str, called: bool) -> tuple[tuple[int, int], ...]:
+    """Where the library sees numbers in `stretch`; it is less strict after a word like "call"."""
+    found = [
+        (m.start, m.end)
+        for region in REGIONS
+        for m in phonenumbers.PhoneNumberMatcher(
+            stretch, region, leniency=phonenumbers.Leniency.VALID
+        )
+    ]
+    for region in ("US", "MX", "AR", "GB"):
+        matcher = phonenumbers.PhoneNumberMatcher(
+            stretch, region, leniency=phonenumbers.Leniency.POSSIBLE
+        )
+        found += [
+            (m.start, m.end)
+            for m in matcher
+            if called or stretch[m.start] == "+" or _MOBILE.match(stretch, m.start)
+        ]
+    return tuple(dict.fromkeys(found))

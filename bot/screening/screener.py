@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Mapping
 
 from bot.core.care import Safety, Screening, Span, SpanKind
 from bot.screening import children, kin, names, papers, places
@@ -67,20 +68,33 @@ def find_spans(text: str) -> tuple[Span, ...]:
         *kin.immigration(text, even, named),
         *children.minors(text, even),
     ]
-    kept: list[Span] = []
+    kept: dict[SpanKind, _Apart] = {kind: _Apart() for kind in SpanKind}
     for candidate in sorted(found, key=lambda s: (-len(s.text), s.start)):
-        clear = all(not (s.kind is candidate.kind and _overlap(s, candidate)) for s in kept)
-        if candidate.text.strip() and clear:
-            kept.append(candidate)
+        if candidate.text.strip():
+            kept[candidate.kind].add(candidate)
     return tuple(sorted(_telling(kept), key=lambda s: (s.start, -len(s.text))))
 
 
-def _telling(spans: list[Span]) -> Iterable[Span]:
-    """`spans` without those that only repeat part of a more telling one."""
-    for one in spans:
-        covering = _INSIDE_OTHERS.get(one.kind, ())
-        if not any(s.kind in covering and _overlap(s, one) for s in spans):
-            yield one
+class _Apart:
+    """Spans that do not overlap, by start; looked up in few steps however many there are."""
+
+    def __init__(self) -> None:
+        self.spans: list[Span] = []
+
+    def meets(self, one: Span) -> bool:
+        at = bisect_left(self.spans, one.start, key=lambda s: s.start)
+        return any(_overlap(s, one) for s in self.spans[max(0, at - 1) : at + 1])
+
+    def add(self, one: Span) -> None:
+        if not self.meets(one):
+            insort(self.spans, one, key=lambda s: s.start)
+
+
+def _telling(kept: Mapping[SpanKind, _Apart]) -> Iterable[Span]:
+    """What was kept, without spans that only repeat part of a more telling one."""
+    for kind, apart in kept.items():
+        covering = [kept[k] for k in _INSIDE_OTHERS.get(kind, ())]
+        yield from (s for s in apart.spans if not any(other.meets(s) for other in covering))
 
 
 def _overlap(left: Span, right: Span) -> bool:
