@@ -72,18 +72,31 @@ def units(text: str) -> int:
 def render(say: Say, words: Renderer, language: str, turn: int) -> list[Rendered]:
     """A move as one message, or as several when it is too long; buttons stand under the last.
 
-    A message that must be split loses its bold and italic, never a word.
+    A message that must be split loses its bold and italic, never a word. What would take more
+    than MOST_MESSAGES is a file, followed by what was to be said after it.
     """
     rows = tuple(
         tuple(Button(words.label(c, language), data(c.id, turn), c.link) for c in row)
         for row in say.choices
     )
-    plain = _joined([words.text(x, language) for x in say.lines], say.lines)
+    *before, last = _messages(say.lines, words, language)
+    return [*before, replace(last, rows=rows)]
+
+
+def _messages(lines: Sequence[Line], words: Renderer, language: str) -> list[Rendered]:
+    texts = [words.text(x, language) for x in lines]
+    plain = _joined(texts, lines)
     if units(plain) <= TEXT_LIMIT:
-        markup = _joined([words.markup(x, language) for x in say.lines], say.lines)
-        return [Rendered(markup, plain, rows)]
-    *chunks, last = [Rendered(html.escape(c, quote=False), c) for c in split(plain)]
-    return [*chunks, replace(last, rows=rows)]
+        return [Rendered(_joined([words.markup(x, language) for x in lines], lines), plain)]
+    chunks = split(plain)
+    if len(chunks) <= MOST_MESSAGES:
+        return [Rendered(html.escape(c, quote=False), c) for c in chunks]
+    long = [at for at, text in enumerate(texts) if units(text) >= LONG_LINE]
+    end = long[-1] + 1 if long else len(lines)
+    caption, name = Line("sending.as_file"), words.text(Line("sending.file_name"), language)
+    whole = (name, _joined(texts[:end], lines[:end]) + "\n")
+    file = Rendered(words.markup(caption, language), words.text(caption, language), file=whole)
+    return [file, *(_messages(lines[end:], words, language) if end < len(lines) else ())]
 
 
 def file_text(hand: Hand, words: Renderer, language: str) -> str:

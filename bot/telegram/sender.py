@@ -314,7 +314,7 @@ class Sender:
         async def room() -> None:
             await self._room(item, one)
 
-        await self._poster.deliver(item, earlier if _has_open_buttons(item) else None, one, room)
+        await self._poster.deliver(item, earlier, one, room)
 
     async def _room(self, item: OutboxItem, one: Try) -> None:
         """Wait until one more call may be made to this chat; the first is allowed already."""
@@ -341,7 +341,7 @@ class Sender:
         async with self._store.work() as work:
             if state == "sent":
                 await work.outbox.sent(message.id, one.message_id)
-                if one.has_buttons and _has_open_buttons(item):
+                if one.has_buttons:
                     await work.outbox.set_keyboard(item.chat_id, one.message_id)
             elif state == "unknown":
                 await work.outbox.unknown(message.id, reason)
@@ -436,11 +436,6 @@ class Sender:
 def _clock() -> float:
     """Seconds that never go back, as the event loop counts them."""
     return asyncio.get_running_loop().time()
-
-
-def _has_open_buttons(item: OutboxItem) -> bool:
-    """Posts in a group keep their buttons; everywhere else only the last message has any."""
-    return not (item.chat_id < 0 and item.urgency == "push")
 
 
 async def _tell_organizer(work: UnitOfWork, chat: int, key: str) -> None:
