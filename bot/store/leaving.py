@@ -1,0 +1,204 @@
+"""When a release ends or a story leaves: denied everywhere in the same transaction.
+
+Called by the folders while they are saved or erased, so that no way of taking a story back, now
+or later, can forget the library. What cannot be done inside a transaction (the example index,
+files, free pages) is written down as a pending erasure, finished by the librarian.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
+
+from bot.store.library_tables import (
+    OF_RELEASE,
+    erasures_pending,
+    export_items,
+    exports,
+    library_entries,
+    library_marks,
+    reviews,
+)
+from bot.store.rows import Rows
+from bot.store.transaction import Transaction
+from bot.usecases.ports import Receipt
+
+LIBRARY = "library-"
+"""How the example index names a library story: this and the story's id."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A release that ended in this transaction."""
+
+    release_id: str
+    story_id: str
+    because: str
+    at: datetime
+
+
+async def after_saving(
+    transaction: Transaction, resident_sha256: str, stored: Rows, rows: Rows
+) -> None:
+    """Draw the consequences of what changed between two states of a folder."""
+    left = _withdrawn(stored, rows)
+    ended = [e for e in _ended(stored, rows) if e.story_id not in left]
+    shown = [
+        row["passage_id"]
+        for key, row in rows["shown_examples"].items()
+        if key not in stored["shown_examples"] and row["passage_id"].startswith(LIBRARY)
+    ]
+    if shown:
+        (resident,) = rows["residents"].values()
+        await _first_shown(transaction, shown, resident["last_seen_at"])
+    for one in ended:
+        await _end(transaction, one, resident_sha256)
+    if left:
+        at = max(left.values())
+        await leave(transaction, list(left), "withdrawn", resident_sha256, None, at)
+
+
+async def leave(
+    transaction: Transaction,
+    story_ids: Sequence[str],
+    because: str,
+    resident_sha256: str,
+    chat_id: int | None,
+    at: datetime,
+) -> list[Receipt]:
+    """Take stories out of review and library; what still has to be erased elsewhere.
+
+    `because` is withdrawn or forgotten. The receipts promise what the pending erasure does before
+    anybody is told: passages in the index, export files that we keep.
+    """
+    passages = await _passages(transaction, story_ids)
+    releases = select(library_entries.c.release_id).where(library_entries.c.story_id.in_(story_ids))
+    for table in OF_RELEASE:
+        mine = (
+            table.c.story_id.in_(story_ids)
+            if "story_id" in table.c
+            else table.c.release_id.in_(releases)
+        )
+        await transaction.write(delete(table).where(mine))
+    await transaction.write(
+        update(reviews).where(reviews.c.story_id.in_(story_ids)).values(note="", themes=[])
+    )
+    files = await _mark_items(transaction, export_items.c.story_id.in_(story_ids), because, at)
+    await transaction.write(
+        insert(erasures_pending).values(
+            what=because,
+            story_ids=list(story_ids),
+            resident_sha256=resident_sha256,
+            chat_id=chat_id,
+            in_index=passages > 0,
+            asked_at=at,
+            steps={},
+        )
+    )
+    promised = [Receipt("index", passages, at), Receipt("files", files, at)]
+    return [receipt for receipt in promised if receipt.count]
+
+
+def _withdrawn(stored: Rows, rows: Rows) -> dict[str, datetime]:
+    """Stories that were withdrawn, or dropped after something was released, and when."""
+    (resident,) = rows["residents"].values()
+    left = {}
+    for key, story in rows["stories"].items():
+        before = stored["stories"].get(key, {})
+        if story["withdrawn_at"] and not before.get("withdrawn_at"):
+            left[str(story["id"])] = story["withdrawn_at"]
+    released = {row["story_id"] for row in stored["releases"].values()}
+    for key, story in stored["stories"].items():
+        if key not in rows["stories"] and story["id"] in released:
+            left[str(story["id"])] = resident["last_seen_at"]
+    return left
+
+
+def _ended(stored: Rows, rows: Rows) -> list[Ended]:
+    open_before = {r["id"]: r for r in stored["releases"].values() if not r["ended_at"]}
+    return [
+        Ended(row["id"], row["story_id"], row["ended_because"] or "ended", row["ended_at"])
+        for row in rows["releases"].values()
+        if row["ended_at"] and row["id"] in open_before
+    ]
+
+
+async def _end(transaction: Transaction, ended: Ended, resident_sha256: str) -> None:
+    """Approval and passages end with their release; exports that hold it are marked."""
+    marks = await transaction.read(
+        select(library_marks.c.move).where(library_marks.c.release_id == ended.release_id)
+    )
+    for table in OF_RELEASE:
+        await transaction.write(delete(table).where(table.c.release_id == ended.release_id))
+    files = await _mark_items(
+        transaction, export_items.c.release_id == ended.release_id, ended.because, ended.at
+    )
+    is_revoked = ended.because == "revoked"
+    if marks or (files and is_revoked):
+        await transaction.write(
+            insert(erasures_pending).values(
+                what="revoked" if is_revoked else "index",
+                story_ids=[ended.story_id],
+                resident_sha256=resident_sha256,
+                chat_id=None,
+                in_index=bool(marks),
+                asked_at=ended.at,
+                steps={},
+            )
+        )
+
+
+async def _mark_items(
+    transaction: Transaction, which: ColumnElement[bool], because: str, at: datetime
+) -> int:
+    """Mark what earlier exports hold; how many of their files may still lie with us."""
+    held = await transaction.read(
+        select(func.count(exports.c.id.distinct()).label("files")).where(
+            exports.c.id.in_(select(export_items.c.export_id).where(which)),
+            exports.c.file_erased.is_(False),
+        )
+    )
+    await transaction.write(
+        update(export_items)
+        .where(which, export_items.c.gone_at.is_(None))
+        .values(gone_at=at, gone_because=because)
+    )
+    if because in ("withdrawn", "forgotten"):
+        # What was only edited or revoked before is now to be destroyed for a stronger reason.
+        await transaction.write(update(export_items).where(which).values(gone_because=because))
+    return int(held[0].files)
+
+
+async def _passages(transaction: Transaction, story_ids: Sequence[str]) -> int:
+    found = await transaction.read(
+        select(func.count().label("passages"))
+        .select_from(
+            library_marks.join(
+                library_entries, library_entries.c.release_id == library_marks.c.release_id
+            )
+        )
+        .where(library_entries.c.story_id.in_(story_ids))
+    )
+    return int(found[0].passages)
+
+
+async def _first_shown(transaction: Transaction, passages: Sequence[str], at: datetime) -> None:
+    stories = {p.removeprefix(LIBRARY).partition(":")[0] for p in passages}
+    await transaction.write(
+        update(library_entries)
+        .where(
+            library_entries.c.story_id.in_(sorted(stories)),
+            library_entries.c.first_shown_at.is_(None),
+        )
+        .values(first_shown_at=at)
+    )
+
+
+def story_of_passage(passage_id: str) -> str | None:
+    """The story behind a passage of the index; None when it is one of the corpus."""
+    if not passage_id.startswith(LIBRARY):
+        return None
+    return passage_id.removeprefix(LIBRARY).partition(":")[0]
