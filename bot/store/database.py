@@ -15,12 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from bot.store.errors import newer, plainly
 from bot.store.folders import SqlFolders
 from bot.store.groups import SqlGroups
+from bot.store.library import SqlLibrary
 from bot.store.migrations import HEAD, REVISIONS
 from bot.store.queues import SqlInbox
 from bot.store.seats import SqlSeats
 from bot.store.sending import SqlOutbox, SqlRecipients
 from bot.store.spendings import SqlSpendings
 from bot.store.transaction import PHASE, Transaction
+from bot.usecases.library_ports import Library
 from bot.usecases.ports import (
     Folders,
     Groups,
@@ -86,6 +88,7 @@ class SqlUnitOfWork:
     recipients: Recipients
     groups: Groups
     seats: Seats
+    library: Library
     spendings: Spendings
 
     def __init__(self, transaction: Transaction) -> None:
@@ -96,6 +99,7 @@ class SqlUnitOfWork:
         self.recipients = SqlRecipients(transaction)
         self.groups = SqlGroups(transaction)
         self.seats = SqlSeats(transaction)
+        self.library = SqlLibrary(transaction)
         self.spendings = SqlSpendings(transaction)
 
     async def __aenter__(self) -> Self:

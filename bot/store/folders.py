@@ -25,7 +25,7 @@ from sqlalchemy import (
 from bot.core.consent import Purpose
 from bot.core.narrative import StoryOf
 from bot.core.story import Folder, StoryStatus
-from bot.store import tables
+from bot.store import leaving, tables
 from bot.store.rows import Key, Row, Rows, from_rows, keyed, to_rows
 from bot.store.transaction import Transaction
 from bot.usecases.ports import Conflict, Receipt, StoryRow
@@ -116,6 +116,7 @@ class SqlFolders:
         stored = await self._claim(folder, session)
         await self._write_changes(stored, rows)
         await self._record(folder.resident.id, stored, rows)
+        await leaving.after_saving(self._transaction, _sha256(folder.resident.id), stored, rows)
         self._known[folder.resident.id] = rows
         folder.session.version = before + 1
 
@@ -177,7 +178,8 @@ class SqlFolders:
     async def erase(self, resident_id: str, at: datetime) -> list[Receipt]:
         """Delete the folder's rows, its inbox and outbox rows; keep a wordless record.
 
-        A group they once added the bot to no longer says who did.
+        A group they once added the bot to no longer says who did. Receipts for the index and for
+        files promise what the pending erasure does next.
         An inbox row leaves its update_id behind, without chat, words or time, so that Telegram
         sending the same update again does not undo the erasure. Unknown residents: no receipt.
         """
@@ -188,6 +190,9 @@ class SqlFolders:
             )
         )
         chats, people = [row.chat_id for row in held], [row.telegram_id for row in held]
+        told = await self._transaction.read(
+            select(tables.stories.c.id).where(tables.stories.c.resident_id == resident_id)
+        )
         rows = 0
         for table in reversed(tables.OF_FOLDER):
             rows += await self._transaction.write(
@@ -219,6 +224,14 @@ class SqlFolders:
             Receipt("outbox", unsent, at),
         ]
         who = _sha256(resident_id)
+        promised = await leaving.leave(
+            self._transaction,
+            [row.id for row in told],
+            "forgotten",
+            who,
+            chats[0] if chats else None,
+            at,
+        )
         await self._transaction.write(
             insert(tables.erasures),
             [
@@ -229,7 +242,7 @@ class SqlFolders:
         await self._transaction.write(
             insert(tables.audit).values(who_sha256=who, what="erased", about=None, recorded_at=at)
         )
-        return receipts
+        return [*receipts, *promised]
 
     async def rows(self, status: StoryStatus | None = None) -> AsyncIterator[StoryRow]:
         """Stories as lines, oldest submission first, then drafts, oldest first; streamed.

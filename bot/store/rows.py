@@ -283,13 +283,14 @@ def _story(row: Row, rows: Rows) -> Story:
             )
             for r in own("readings")
         ],
-        releases=[_release(r) for r in own("releases")],
+        releases=[release_of(r) for r in own("releases")],
         submitted_at=row["submitted_at"],
         withdrawn_at=row["withdrawn_at"],
     )
 
 
-def _release(row: Row) -> Release:
+def release_of(row: Mapping[str, Any]) -> Release:
+    """The release a row of `releases` stands for."""
     return Release(
         id=row["id"],
         text=row["text"],

@@ -6,13 +6,16 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from types import TracebackType
-from typing import Any, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from bot.core.care import Safety, Span
 from bot.core.consent import Purpose
 from bot.core.guards import Reply
 from bot.core.narrative import Element, Reading, StoryOf
 from bot.core.story import Folder, StoryStatus
+
+if TYPE_CHECKING:
+    from bot.usecases.library_ports import Library
 
 
 class ReaderUnavailable(Exception):
@@ -593,6 +596,7 @@ class UnitOfWork(Protocol):
     recipients: Recipients
     groups: Groups
     seats: Seats
+    library: Library
     spendings: Spendings
 
     async def __aenter__(self) -> Self: ...

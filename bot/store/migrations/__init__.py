@@ -11,5 +11,6 @@ REVISIONS = (
     "20261124_groups_and_pauses",
     "20261124_seats",
     "20261124_models",
+    "20261125_library",
 )
 HEAD = REVISIONS[-1]
