@@ -28,6 +28,8 @@ __all__ = ["ALLOWED", "Hook", "Patience", "TelegramCoach", "TelegramRefuses"]
 TELEGRAM = "https://api.telegram.org"
 LOOK_EVERY = 5.0
 """Seconds between looks for updates that somebody put back from quarantine."""
+LANES_SECONDS = 3.5
+"""How long ending waits for turns under way."""
 DATABASE_SECONDS = 3.0
 """Longest that asking the database for a sign of life may take."""
 
@@ -128,7 +130,7 @@ class TelegramCoach:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-        await self._lanes.stop()
+        await self._lanes.stop(LANES_SECONDS)
         await self._sender.stop()
         await self._turns.stop()
         await self._bot.shutdown()
