@@ -185,6 +185,8 @@ def whole_characters(text: str, at: int) -> int:
 
 
 _JOINER = "\u200d"
+_BEGINNERS = "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2"
+"""Signs that stand around the letters after them."""
 
 
 def _joins(text: str, at: int) -> bool:
@@ -196,7 +198,7 @@ def _joins(text: str, at: int) -> bool:
         return True
     if before in "\r\n":
         return False
-    if _extends(after) or before == _JOINER:
+    if _extends(after) or before == _JOINER or before in _BEGINNERS:
         return True
     if "\u1100" <= before <= "\ud7fb" and "\u1100" <= after <= "\ud7fb":
         return _one_syllable(before, after)
@@ -210,7 +212,8 @@ def _extends(point: str) -> bool:
     """Marks, joiners, tags and skin tones: nothing by themselves."""
     return (
         unicodedata.category(point) in ("Mn", "Mc", "Me")
-        or point in "\u200c\u200d\uff9e\uff9f"
+        # The last two are vowels of Thai and Lao, written as letters.
+        or point in "\u200c\u200d\uff9e\uff9f\u0e33\u0eb3"
         or "\U0001f3fb" <= point <= "\U0001f3ff"
         or "\U000e0020" <= point <= "\U000e007f"
     )
