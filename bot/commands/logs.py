@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TextIO
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-TOKEN = re.compile(r"\b\d{4,}:[A-Za-z0-9_-]{8,}")
+TOKEN = re.compile(r"(?<!\d)\d{4,}:[A-Za-z0-9_-]{8,}")
 """Looks like a bot's token, also inside the address of a Bot API call."""
 HIDDEN = "(hidden)"
 SHORTEST_SECRET = 4

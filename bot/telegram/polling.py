@@ -30,6 +30,8 @@ PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds between tries while Telegram cannot be reached, or the database cannot be written."""
 SILENT_SECONDS = 60.0
 """Seconds without an answer after which fetching counts as stopped."""
+PARTING_SECONDS = 1.0
+"""How long ending waits for what came to be kept, and again for it to be confirmed."""
 UNKNOWN_TOKEN = "Telegram does not know TELEGRAM_BOT_TOKEN. Check it in .env."
 ANOTHER_POLLER = (
     "Another program is fetching this bot's messages. Stop it first; "
@@ -142,14 +144,14 @@ class Polling:
             return
         if self._fetching is not None:
             self._fetching.cancel()
-        _, late = await asyncio.wait([self._task], timeout=1.5)
+        _, late = await asyncio.wait([self._task], timeout=PARTING_SECONDS)
         for task in late:
             task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         if self._offset is None:
             return
         try:
-            async with asyncio.timeout(1.5):
+            async with asyncio.timeout(PARTING_SECONDS):
                 await self._bot.fetch(self._offset, 0, limit=1)
         except (TelegramError, TimeoutError) as error:
             # They come again at the next start, and are recognised.

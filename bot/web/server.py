@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 import uvicorn
 from starlette.applications import Starlette
 
-PARTING_SECONDS = 2
+PARTING_SECONDS = 1
 """Longest that ending waits for requests under way."""
 
 

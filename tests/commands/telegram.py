@@ -29,7 +29,8 @@ HURRIED = (
 class Telegram(ThreadingHTTPServer):
     """Answers every call over HTTP.
 
-    `refusal` is the status of all answers when set, `refusals` the same for one method.
+    `refusal` is the status of all answers when set, `refusals` the same for one method. Methods
+    in `hung` are never answered.
     """
 
     daemon_threads = True
@@ -38,6 +39,7 @@ class Telegram(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Answers)
         self.refusal = 0
         self.refusals: dict[str, int] = {}
+        self.hung: set[str] = set()
         self.webhook = ""
         self.asked: list[tuple[str, str]] = []
         self.asking = Condition()
@@ -72,6 +74,8 @@ class Answers(BaseHTTPRequestHandler):
         with telegram.asking:
             telegram.asked.append((method, body))
             telegram.asking.notify_all()
+        if method in telegram.hung:
+            Event().wait(20)
         refusal = telegram.refusal or telegram.refusals.get(method, 0)
         if method == "getUpdates" and telegram.webhook:
             refusal = 409

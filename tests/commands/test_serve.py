@@ -73,6 +73,31 @@ def test_sigterm_drains_in_time_and_confirms_the_offset(home: Path, telegram: Te
     assert took < 10, f"{took:.1f} s"
 
 
+HANGING = (
+    "import asyncio\n"
+    "from bot.usecases.residents import Residents\n"
+    "hear = Residents.hear\n"
+    "async def slow(self, sender, *rest):\n"
+    "    if sender.chat_id == 8:\n"
+    "        await asyncio.sleep(60)\n"
+    "    await hear(self, sender, *rest)\n"
+    "Residents.hear = slow"
+)
+
+
+def test_sigterm_ends_in_time_though_nothing_else_does(home: Path, telegram: Telegram) -> None:
+    given = settings(telegram.address) | {"COACH_METRICS_PORT": str(free_port())}
+    telegram.updates = [started(100, 7), started(101, 8)]
+    telegram.hung = {"sendMessage"}
+    with serving(home, "run", given, HANGING) as run:
+        telegram.waits_for("sendMessage")
+        telegram.hung |= {"getUpdates"}
+        begun = time.monotonic()
+        assert run.ends(signal.SIGTERM) == 0
+        took = time.monotonic() - begun
+    assert took < 10, f"{took:.1f} s"
+
+
 def test_every_fetch_names_the_kinds_it_wants(home: Path, telegram: Telegram) -> None:
     telegram.updates = [started(100)]
     with serving(home, "run", settings(telegram.address)) as run:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import io
+import json
 import logging
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -81,3 +85,58 @@ def test_only_its_owner_may_read_the_log(log: Path) -> None:
     logging.getLogger("bot").warning("something")
     assert log.stat().st_mode & 0o077 == 0
     assert "something" in text_of(log)
+
+
+@pytest.fixture
+def written(log: Path) -> Iterator[io.StringIO]:
+    """Our log as JSON lines, hiding a secret; the fixture `log` puts everything back."""
+    stream = io.StringIO()
+    log_to(stream, logging.DEBUG, "json", ("sesame-open", "no"))
+    yield stream
+
+
+async def test_what_a_library_says_is_cut_to_its_fixed_words(written: io.StringIO) -> None:
+    async def fails() -> None:
+        raise ValueError(f"{MARKER} of {NAME}")
+
+    task = asyncio.create_task(fails(), name=MARKER)
+    await asyncio.sleep(0)
+    del task
+    library = logging.getLogger("some.library")
+    library.warning("got %s from %s", MARKER, NAME)
+    library.error("broken\n%s" % MARKER)  # noqa: UP031
+    library.info(f"https://api.telegram.org/bot{TOKEN}/getMe")
+    gc.collect()
+    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+    assert {"got %s from %s", "broken"} <= {line["says"] for line in lines}
+    assert "Task exception was never retrieved" in {line["says"] for line in lines}
+    for secret in (MARKER, *NAME.split(), TOKEN.partition(":")[2]):
+        assert secret not in written.getvalue()
+
+
+def test_a_line_for_programs_has_time_level_room_and_words(written: io.StringIO) -> None:
+    logging.getLogger("bot.telegram.lanes").warning("turn failed, try %d", 2)
+    (line,) = [json.loads(one) for one in written.getvalue().splitlines()]
+    assert set(line) == {"at", "level", "room", "says"}
+    assert (line["level"], line["room"], line["says"]) == (
+        "warning", "bot.telegram.lanes", "turn failed, try 2",
+    )  # fmt: skip
+    assert datetime.fromisoformat(line["at"]).tzinfo is not None
+
+
+def test_an_error_for_programs_is_its_kinds_and_places(written: io.StringIO) -> None:
+    try:
+        try:
+            raise KeyError(MARKER)
+        except KeyError as error:
+            raise ValueError(NAME) from error
+    except ValueError:
+        logging.getLogger("bot").exception("no")
+    (line,) = [json.loads(one) for one in written.getvalue().splitlines()]
+    assert [p for p in line["places"] if not p.startswith(" ")] == ["ValueError", "KeyError"]
+    assert MARKER not in str(line) and NAME not in str(line)
+
+
+def test_tokens_and_secrets_are_hidden_wherever_they_turn_up(written: io.StringIO) -> None:
+    logging.getLogger("bot").warning("at /bot%s/getMe with %s", TOKEN, "sesame-open")
+    assert json.loads(written.getvalue())["says"] == "at /bot(hidden)/getMe with (hidden)"
