@@ -200,18 +200,26 @@ def _confusion(
 
 def _modes(
     held: Sequence[LabelledTelling], readings: Sequence[Reading]
-) -> dict[str, dict[str, int]]:
-    """Per failure mode: labelled, named, and rightly named."""
+) -> dict[str, dict[str, Any]]:
+    """Per failure mode: labelled, named, rightly named, and what the rest was heard as."""
     found = {}
     for mode in FailureMode:
         pairs = [(mode in t.modes, mode in r.modes) for t, r in zip(held, readings, strict=True)]
         labelled, named = sum(a for a, _ in pairs), sum(b for _, b in pairs)
-        if labelled or named:
-            found[mode.value] = {
-                "labelled": labelled,
-                "named": named,
-                "right": sum(a and b for a, b in pairs),
-            }
+        if not (labelled or named):
+            continue
+        missed = [
+            r
+            for t, r in zip(held, readings, strict=True)
+            if mode in t.modes and mode not in r.modes
+        ]
+        others = Counter(r.modes[0].value if r.modes else "none" for r in missed)
+        found[mode.value] = {
+            "labelled": labelled,
+            "named": named,
+            "right": sum(a and b for a, b in pairs),
+            "heard_as": dict(others.most_common()),
+        }
     return found
 
 
@@ -250,7 +258,7 @@ def show(report: Mapping[str, Any], stdout: TextIO) -> None:
 
 
 def markdown(report: Mapping[str, Any]) -> str:
-    """The report as the README carries it: two tables, one line of words."""
+    """The report as the README carries it: figures, elements, failure modes, and words."""
     lines = ["| measured on | drafts | macro F1 | exact | next |", "| --- " * 5 + "|"]
     for name, row in _rows(report):
         shown = " | ".join(f"{row[k]:.2f}" for k in _COLUMNS)
@@ -263,6 +271,16 @@ def markdown(report: Mapping[str, Any]) -> str:
         cells = [f"{row['f1']:.2f}", f"{row['exact']:.2f}"]
         cells += [f"{p['f1']:.2f}" if p else "" for p in parts]
         lines.append(f"| {element} | {' | '.join(cells)} |")
+    lines += ["", "| labelled as | drafts | heard | else heard as |", "| --- " * 4 + "|"]
+    for mode, row in report["modes"].items():
+        others = ", ".join(f"{m} {n}" for m, n in row["heard_as"].items())
+        lines.append(f"| {mode} | {row['labelled']} | {row['right']} | {others} |")
+    wrongly = sum(row["named"] - row["right"] for row in report["modes"].values())
+    lines += [
+        "",
+        f"Failure modes on the held-back drafts; one was heard {wrongly} times where it was not "
+        "labelled.",
+    ]
     lines += [
         "",
         f"Learned from {sum(report['trained_on'].values())} tellings; the quotation shares words "

@@ -31,6 +31,15 @@ def test_the_figures_beside_the_weights_are_of_these_weights(weights: Weights) -
     assert report["corpus"] == weights.corpus
 
 
+@pytest.mark.parametrize("part", ["held_back", "unseen"])
+def test_the_reader_hears_well_enough_to_be_relied_on(part: str) -> None:
+    report = json.loads((BUNDLED.parent / FIGURES_BESIDE).read_text(encoding="utf-8"))
+    figures = report["held_back"] if part == "held_back" else report["unseen"]["held_back"]
+    assert figures["macro_f1"] >= 0.75
+    assert figures["exact"] >= 0.70
+    assert figures["next"] >= 0.60
+
+
 def test_the_weights_fit_in_forty_megabytes() -> None:
     assert BUNDLED.stat().st_size < 40_000_000
 
