@@ -182,7 +182,7 @@ class SqlExports:
                 what=row.what,
                 story_ids=tuple(row.story_ids),
                 resident_sha256=row.resident_sha256,
-                chat_id=row.chat_id,
+                chat_sha256=row.chat_sha256,
                 in_index=row.in_index,
                 asked_at=row.asked_at,
                 steps=dict(row.steps),
@@ -219,7 +219,7 @@ class SqlExports:
         await self._transaction.write(
             update(erasures_pending)
             .where(erasures_pending.c.id == erasure_id)
-            .values(finished_at=at, chat_id=None)
+            .values(finished_at=at, chat_sha256=None)
         )
 
 

@@ -24,6 +24,7 @@ from bot.store.library_tables import (
 )
 from bot.store.rows import Rows
 from bot.store.transaction import Transaction
+from bot.usecases.library_ports import chat_hash
 from bot.usecases.ports import Receipt
 
 LIBRARY = "library-"
@@ -92,7 +93,7 @@ async def leave(
             what=because,
             story_ids=list(story_ids),
             resident_sha256=resident_sha256,
-            chat_id=chat_id,
+            chat_sha256=chat_hash(resident_sha256, chat_id) if chat_id is not None else None,
             in_index=passages > 0,
             asked_at=at,
             steps={},
@@ -143,7 +144,7 @@ async def _end(transaction: Transaction, ended: Ended, resident_sha256: str) -> 
                 what="revoked" if is_revoked else "index",
                 story_ids=[ended.story_id],
                 resident_sha256=resident_sha256,
-                chat_id=None,
+                chat_sha256=None,
                 in_index=bool(marks),
                 asked_at=ended.at,
                 steps={},

@@ -202,7 +202,7 @@ class SqlLibrary(SqlExports):
                     what="index",
                     story_ids=[],
                     resident_sha256="",
-                    chat_id=None,
+                    chat_sha256=None,
                     in_index=True,
                     asked_at=approval.at,
                     steps={},

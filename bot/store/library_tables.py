@@ -126,7 +126,8 @@ erasures_pending = Table(
     Column("what", Text, nullable=False),
     Column("story_ids", JSON, nullable=False),
     Column("resident_sha256", Text, nullable=False),
-    Column("chat_id", BigInteger),
+    # Finds a person's own files without naming them; emptied when done.
+    Column("chat_sha256", Text),
     Column("in_index", Boolean, nullable=False),
     Column("asked_at", UtcDateTime, nullable=False),
     Column("steps", JSON, nullable=False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -115,18 +116,23 @@ class PendingErasure:
     """Words gone from the database that may still stand elsewhere; done step by step.
 
     `what` is withdrawn, forgotten, revoked or index (only the example index is out of step).
-    `steps` maps finished places to how much was erased there; `chat_id` is set for a person's
-    own files.
+    `steps` maps finished places to how much was erased there; `chat_sha256` finds a person's own
+    files, see `chat_hash`.
     """
 
     id: int
     what: str
     story_ids: tuple[str, ...]
     resident_sha256: str
-    chat_id: int | None
+    chat_sha256: str | None
     in_index: bool
     asked_at: datetime
     steps: Mapping[str, int]
+
+
+def chat_hash(salt: str, chat_id: int) -> str:
+    """SHA-256 that finds a chat's files again without keeping its number."""
+    return hashlib.sha256(f"{salt}:{chat_id}".encode()).hexdigest()
 
 
 class Library(Protocol):
@@ -280,6 +286,9 @@ class HomeFiles(Protocol):
         """
         ...
 
-    async def erase_chat(self, chat_id: int) -> int:
-        """Delete what was handed to a person in the terminal; how many files. Raises OSError."""
+    async def erase_chat(self, salt: str, chat_sha256: str) -> int:
+        """Delete what was handed in the terminal to the chat of that hash; how many files.
+
+        Raises OSError.
+        """
         ...

@@ -110,7 +110,7 @@ def upgrade() -> None:
         sa.Column("what", sa.Text(), nullable=False),
         sa.Column("story_ids", sa.JSON(), nullable=False),
         sa.Column("resident_sha256", sa.Text(), nullable=False),
-        sa.Column("chat_id", sa.BigInteger(), nullable=True),
+        sa.Column("chat_sha256", sa.Text(), nullable=True),
         sa.Column("in_index", sa.Boolean(), nullable=False),
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("steps", sa.JSON(), nullable=False),
