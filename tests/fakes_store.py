@@ -17,6 +17,7 @@ from bot.core.consent import Purpose
 from bot.core.narrative import StoryOf, count_words
 from bot.core.story import Folder, Story, StoryStatus
 from bot.usecases.ports import (
+    Audit,
     Conflict,
     Folders,
     Group,
@@ -29,14 +30,23 @@ from bot.usecases.ports import (
     Queued,
     Receipt,
     Recipients,
+    Roles,
     Seat,
     Seats,
+    SetAside,
     Spendings,
     Spent,
-    SetAside,
     StoreUnavailable,
     StoryRow,
     UnitOfWork,
+)
+from bot.usecases.practice_ports import Practice
+from tests.fakes_practice import (
+    MemoryAudit,
+    MemoryPractice,
+    MemoryRoles,
+    PracticeState,
+    forget,
 )
 
 WAIT = 5.0
@@ -64,6 +74,7 @@ class State:
     paused: dict[int, tuple[PauseReason, datetime]] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
     seats: dict[int, Seat] = field(default_factory=dict)
+    practice: PracticeState = field(default_factory=PracticeState)
     spendings: dict[tuple[str, str], Spent] = field(default_factory=dict)
     next_outbox_id: int = 1
 
@@ -105,6 +116,9 @@ class MemoryUnitOfWork:
     recipients: Recipients
     groups: Groups
     seats: Seats
+    roles: Roles
+    audit: Audit
+    practice: Practice
     spendings: Spendings
 
     def __init__(self, store: MemoryStore, writers: asyncio.Lock) -> None:
@@ -118,6 +132,9 @@ class MemoryUnitOfWork:
         self.recipients = _Recipients(self)
         self.groups = _Groups(self)
         self.seats = _Seats(self)
+        self.roles = MemoryRoles(self)
+        self.audit = MemoryAudit(self)
+        self.practice = MemoryPractice(self)
         self.spendings = _Spendings(self)
 
     async def __aenter__(self) -> Self:
@@ -226,8 +243,9 @@ class _Folders:
             if group.added_by == folder.identity.telegram_id:
                 state.groups[group.id] = replace(group, added_by=None)
         seat = state.seats.pop(folder.identity.telegram_id, None)
+        pushing = forget(state.practice, folder.identity.telegram_id, at)
         return [
-            Receipt("database", _rows_of(folder) + (seat is not None), at),
+            Receipt("database", _rows_of(folder) + (seat is not None) + pushing, at),
             Receipt("inbox", len(received), at),
             Receipt("outbox", len(unsent) + len([x for x in (keyboard, pause) if x]), at),
         ]

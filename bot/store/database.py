@@ -17,24 +17,29 @@ from bot.store.folders import SqlFolders
 from bot.store.groups import SqlGroups
 from bot.store.library import SqlLibrary
 from bot.store.migrations import HEAD, REVISIONS
+from bot.store.practice import SqlPractice
 from bot.store.queues import SqlInbox
+from bot.store.roles import SqlAudit, SqlRoles
 from bot.store.seats import SqlSeats
 from bot.store.sending import SqlOutbox, SqlRecipients
 from bot.store.spendings import SqlSpendings
 from bot.store.transaction import PHASE, Transaction
 from bot.usecases.library_ports import Library
 from bot.usecases.ports import (
+    Audit,
     Folders,
     Groups,
     Inbox,
     Outbox,
     Receipt,
     Recipients,
+    Roles,
     Seats,
     Spendings,
     StoreUnavailable,
     UnitOfWork,
 )
+from bot.usecases.practice_ports import Practice
 
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 _MIGRATION_LOCK = 20261123
@@ -88,6 +93,9 @@ class SqlUnitOfWork:
     recipients: Recipients
     groups: Groups
     seats: Seats
+    roles: Roles
+    audit: Audit
+    practice: Practice
     library: Library
     spendings: Spendings
 
@@ -99,6 +107,9 @@ class SqlUnitOfWork:
         self.recipients = SqlRecipients(transaction)
         self.groups = SqlGroups(transaction)
         self.seats = SqlSeats(transaction)
+        self.roles = SqlRoles(transaction)
+        self.audit = SqlAudit(transaction)
+        self.practice = SqlPractice(transaction)
         self.library = SqlLibrary(transaction)
         self.spendings = SqlSpendings(transaction)
 

@@ -26,6 +26,7 @@ from bot.core.consent import Purpose
 from bot.core.narrative import StoryOf
 from bot.core.story import Folder, StoryStatus
 from bot.store import leaving, tables
+from bot.store.roles import forget_people
 from bot.store.rows import Key, Row, Rows, from_rows, keyed, to_rows
 from bot.store.transaction import Transaction
 from bot.usecases.ports import Conflict, Receipt, StoryRow
@@ -212,6 +213,7 @@ class SqlFolders:
         await self._transaction.write(
             update(tables.groups).where(tables.groups.c.added_by.in_(people)).values(added_by=None)
         )
+        rows += await forget_people(self._transaction, people, at)
         rows += await self._transaction.write(
             delete(tables.seats).where(tables.seats.c.telegram_id.in_(people))
         )

@@ -16,6 +16,7 @@ from bot.core.story import Folder, StoryStatus
 
 if TYPE_CHECKING:
     from bot.usecases.library_ports import Library
+    from bot.usecases.practice_ports import Practice
 
 
 class ReaderUnavailable(Exception):
@@ -510,7 +511,11 @@ class Roles(Protocol):
         ...
 
     async def accept(self, token_sha256: str, telegram_id: int, at: datetime) -> Invitation | None:
-        """Use an invitation up and grant its rights; None when unknown, used or expired."""
+        """Use an invitation up and add its rights; None when unknown, used or expired."""
+        ...
+
+    async def withdraw_invitations(self, made_by: str) -> int:
+        """Make the unused invitations of one inviter worthless; how many."""
         ...
 
 
@@ -598,6 +603,9 @@ class UnitOfWork(Protocol):
     seats: Seats
     library: Library
     spendings: Spendings
+    roles: Roles
+    audit: Audit
+    practice: Practice
 
     async def __aenter__(self) -> Self: ...
 

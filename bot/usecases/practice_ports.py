@@ -24,11 +24,15 @@ class Target:
 
 @dataclass(frozen=True)
 class Unsettled:
-    """A delivery whose end nobody was told yet; `reason` is the error's class name."""
+    """A delivery whose end was not dealt with; `reason` is the error's class name.
+
+    `others_wait` tells whether messages of the same slot are still on their way.
+    """
 
     delivery: Delivery
     fate: Fate
     reason: str | None
+    others_wait: bool
 
 
 @dataclass(frozen=True)
@@ -127,8 +131,8 @@ class Practice(Protocol):
         """Why each group was left out of the last slot dealt with; None when it was not."""
         ...
 
-    async def claim(self, deliveries: Sequence[Delivery], told: Collection[str]) -> None:
-        """Keep deliveries; those whose id is in `told` need not be told to anybody.
+    async def claim(self, deliveries: Sequence[Delivery], settled: Collection[str]) -> None:
+        """Keep deliveries; those whose id is in `settled` need not be told to anybody.
 
         Conflict when one group would get a slot twice.
         """
@@ -139,7 +143,7 @@ class Practice(Protocol):
         ...
 
     async def unsettled(self, limit: int = 5000) -> list[Unsettled]:
-        """Deliveries whose end was not dealt with, oldest first."""
+        """Deliveries that have come to an end which was not dealt with, oldest first."""
         ...
 
     async def settle(self, delivery_ids: Sequence[str], at: datetime) -> None:

@@ -12,5 +12,6 @@ REVISIONS = (
     "20261124_seats",
     "20261124_models",
     "20261125_library",
+    "20261126_practice",
 )
 HEAD = REVISIONS[-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
+import bot.store.practice_tables  # noqa: F401 (adds its tables to the same metadata)
 from bot.store.tables import metadata
 
 context.configure(
