@@ -232,8 +232,6 @@ class BotApi:
 
     def tell(self, event: Event) -> None:
         """Tell the listeners of an event."""
-        if event.kind == "toast" and event.chat_id in self.people:
-            self.people[event.chat_id].toasts.append(event.text)
         for listener in list(self._listeners):
             listener(event)
 

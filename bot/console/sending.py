@@ -242,7 +242,9 @@ def answer_callback_query(api: BotApi, call: Call) -> bool:
     if query is None or api.now() - query.pressed_at > ANSWER_TIMEOUT:
         raise bad_request(TOO_OLD)
     if call.text("text"):
-        api.tell(Event("toast", query.chat_id, text=plain(call.text("text"))[0]))
+        notice = plain(call.text("text"))[0]
+        api.people[query.person_id].toasts.append(notice)
+        api.tell(Event("toast", query.chat_id, text=notice))
     return True
 
 
