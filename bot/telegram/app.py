@@ -75,6 +75,7 @@ class TelegramCoach:
             bot, store, words, lambda: _scrub(store, clock), limits=limits, now=clock.now
         )
         self._turns = MeasuredTurns(meter, bot, store, residents, words, self._sender.wake, clock)
+        self._turns.may_act, self._turns.room = self._sender.may_act, self._sender.room
         self._lanes = Lanes(store, self._turns)
         self._queue = DurableQueue(store, clock, self._lanes.wake, meter)
         self._webhook = Webhook(bot, self._queue, hook) if hook else None

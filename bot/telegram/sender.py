@@ -154,6 +154,15 @@ class Sender:
         """Count a call that somebody else makes now, such as "typing"; False: better not."""
         return self._limits.try_take(chat, "push", _clock())
 
+    async def room(self, chat: int, urgency: Urgency = "reply") -> None:
+        """Return once a call to this chat may be made, and count it."""
+        wait = self._limits.wait(chat, urgency, _clock())
+        while wait > 0:
+            # Others may take the room meanwhile, so it is asked for again.
+            await asyncio.sleep(wait)
+            wait = self._limits.wait(chat, urgency, _clock())
+        self._limits.take(chat, _clock())
+
     async def stop(self) -> None:
         """Let sends under way end; what is left stays on disk for the next start."""
         self._is_ending = True
@@ -325,14 +334,9 @@ class Sender:
         assert task is not None
         self._waiting_for_room.add(task)
         try:
-            wait = self._limits.wait(item.chat_id, item.urgency, _clock())
-            while wait > 0:
-                # Others may take the room meanwhile, so it is asked for again.
-                await asyncio.sleep(wait)
-                wait = self._limits.wait(item.chat_id, item.urgency, _clock())
+            await self.room(item.chat_id, item.urgency)
         finally:
             self._waiting_for_room.discard(task)
-        self._limits.take(item.chat_id, _clock())
 
     async def _note(self, message: Queued, item: OutboxItem, one: Try) -> None:
         """Write down how it ended; as often as the disk needs, without sending again."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from telegram import ChatMemberAdministrator, ChatMemberOwner
@@ -50,6 +50,9 @@ class Turns:
             store, words.languages, clock, lambda: secrets.token_hex(16), Here(bot), wake
         )
         self._answering: set[asyncio.Task[None]] = set()
+        # The sender's flood limits, for the few calls made here; the app puts them in.
+        self.may_act: Callable[[int], bool] = lambda chat: True
+        self.room: Callable[[int], Awaitable[None]] = _room_at_once
 
     async def stop(self) -> None:
         """Let answers to buttons go out, shortly."""
@@ -164,6 +167,7 @@ class Turns:
             log.warning("a button was not answered: %s", type(error).__name__)
 
     async def _replace(self, chat: int, message_id: int, words: str) -> None:
+        await self.room(chat)
         try:
             await self._bot.edit_message_text(words, chat, message_id, parse_mode=ParseMode.HTML)
         except TelegramError as error:
@@ -174,10 +178,15 @@ class Turns:
         await asyncio.sleep(TYPING_AFTER)
         try:
             while True:
-                await self._bot.send_chat_action(chat, "typing")
+                if self.may_act(chat):
+                    await self._bot.send_chat_action(chat, "typing")
                 await asyncio.sleep(TYPING_EVERY)
         except TelegramError as error:
             log.info("typing not shown: %s", type(error).__name__)
+
+
+async def _room_at_once(chat: int) -> None:
+    """Nothing to wait for."""
 
 
 class Here:
