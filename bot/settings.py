@@ -136,10 +136,11 @@ class Settings(BaseSettings):
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must never be written anywhere."""
-        held = [self.telegram_bot_token, self.telegram_webhook_secret]
-        found = [one.get_secret_value() for one in held if one is not None]
+        held = [getattr(self, name) for name in type(self).model_fields]
+        found = [one.get_secret_value() for one in held if isinstance(one, SecretStr)]
         if self.telegram_bot_token is not None:
-            found += [found[0].partition(":")[2], self.webhook_secret]
+            token = self.telegram_bot_token.get_secret_value()
+            found += [token.partition(":")[2], self.webhook_secret]
         if self.database_url and (password := urlsplit(self.database_url).password):
             found.append(password)
         return tuple(one for one in found if one)
