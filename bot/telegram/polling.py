@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from telegram.error import Conflict, InvalidToken, NetworkError, RetryAfter, TelegramError, TimedOut
+from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError, TimedOut
 from telegram.ext import ExtBot
 
 from bot.telegram.ingress import DurableQueue, TelegramRefuses, id_of
@@ -122,6 +122,7 @@ class Polling:
         self._refused = asyncio.get_running_loop().create_future()
         self._started_at = self._answered_at = time.monotonic()
         self._task = asyncio.create_task(self._run(), name="polling")
+        self._task.add_done_callback(self._ended)
 
     async def refused(self) -> TelegramRefuses:
         """Return once Telegram refuses us for good, with the reason."""
@@ -179,6 +180,12 @@ class Polling:
                 if self._refused is not None and self._refused.done():
                     return
 
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """However fetching ends, it does not end silently."""
+        if not self._ending.is_set() and not task.cancelled() and task.exception() is not None:
+            log.error("fetching ended: %s", type(task.exception()).__name__)
+            self._end(TelegramRefuses("Fetching ended by a mistake in the program; see the log."))
+
     async def _fetch_once(self) -> None:
         begun = time.monotonic()
         self._fetching = asyncio.create_task(self._bot.fetch(self._offset, LONG_POLL))
@@ -225,24 +232,29 @@ class Polling:
 
     async def _meet_conflict(self, error: Conflict) -> None:
         """A webhook is removed, if it was there before us; another poller is waited out."""
-        with contextlib.suppress(NetworkError):
+        try:
             webhook = (await self._bot.get_webhook_info()).url
-            if webhook and self._has_fetched:
-                self._end(
-                    TelegramRefuses(
-                        f"A webhook on {host(webhook)} was set for this bot, so its messages go "
-                        "there. Run `coach run` or `coach web`, not both."
-                    )
-                )
-                return
-            if webhook:
+            if webhook and not self._has_fetched:
                 await self._bot.delete_webhook(drop_pending_updates=False)
-                self._say(
-                    f"A webhook on {host(webhook)} was set for this bot. It is removed, because "
-                    "`coach run` fetches messages itself; no message is lost. "
-                    "`coach web` sets it again."
+        except Exception as failed:
+            # Then it counts as another poller, which is what a 409 means without a webhook.
+            log.warning("the webhook could not be looked at: %s", type(failed).__name__)
+            webhook = ""
+        if webhook and self._has_fetched:
+            self._end(
+                TelegramRefuses(
+                    f"A webhook on {host(webhook)} was set for this bot, so its messages go "
+                    "there. Run `coach run` or `coach web`, not both."
                 )
-                return
+            )
+            return
+        if webhook:
+            self._say(
+                f"A webhook on {host(webhook)} was set for this bot. It is removed, because "
+                "`coach run` fetches messages itself; no message is lost. "
+                "`coach web` sets it again."
+            )
+            return
         is_new = time.monotonic() - self._started_at < self._patience.newcomer_for
         patience = self._patience.of_a_newcomer if is_new else self._patience.of_one_in_service
         if self._lasts(error, patience):

@@ -167,6 +167,25 @@ async def test_a_webhook_from_before_is_removed_and_a_later_one_ends_it() -> Non
         assert later.webhook != ""
 
 
+async def test_a_server_that_knows_no_webhooks_is_taken_for_another_poller() -> None:
+    class Older(Scripted):
+        async def get_webhook_info(self) -> Any:
+            raise TypeError
+
+    async with polling(Older(lambda: Conflict("x"))) as fetching:
+        assert "Another program is fetching" in await refusal(fetching)
+
+
+async def test_fetching_never_ends_silently() -> None:
+    def breaks(sentence: str) -> None:
+        raise OSError("standard error is closed")
+
+    bot = Scripted(Conflict("x"))
+    bot.webhook = "https://old.example.org/path"
+    async with polling(bot, say=breaks) as fetching:
+        assert "mistake in the program" in await refusal(fetching)
+
+
 async def test_a_server_that_does_not_wait_is_not_asked_all_the_time() -> None:
     bot = Scripted(list)
     async with polling(bot):
