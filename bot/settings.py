@@ -47,6 +47,17 @@ class Settings(BaseSettings):
     port: int | None = Field(None, description="1 to 65535, given by the platform", ge=1, le=65535)
     coach_metrics_port: int | None = Field(None, description="1 to 65535", ge=1, le=65535)
     coach_log: str = Field("plain", description="plain or json")
+    openai_api_key: SecretStr | None = Field(None, description="a key, else no model is asked")
+    openai_base_url: str | None = Field(None, description="an http(s) address ending in /v1")
+    openai_model: str = Field("gpt-4.1-mini", description="a model's name at that address")
+    openai_transcription_model: str | None = Field(None, description="such as whisper-1")
+    coach_model_deadline: float = Field(6.0, description="seconds, 1 to 30", ge=1, le=30)
+    coach_model_instructions: str = Field("", description="a folder of prompts/coach, else newest")
+    coach_model_tokens_resident: int = Field(60_000, description="tokens a day, 0 or more", ge=0)
+    coach_model_tokens_day: int = Field(2_000_000, description="tokens a day, 0 or more", ge=0)
+    coach_model_dollars_day: float = Field(5.0, description="US dollars a day, 0 or more", ge=0)
+    coach_model_price_read: float = Field(0.4, description="US dollars a million tokens", ge=0)
+    coach_model_price_written: float = Field(1.6, description="US dollars a million tokens", ge=0)
     coach_care_call: str = Field("112 / 911", description="a number to call, as people know it")
     coach_care_text: str = Field("", description="a number to write to, as people know it")
     coach_care_person: str = Field("", description="who to turn to here, by name and number")
@@ -144,6 +155,22 @@ class Settings(BaseSettings):
         if self.database_url and (password := urlsplit(self.database_url).password):
             found.append(password)
         return tuple(one for one in found if one)
+
+    @field_validator("openai_base_url")
+    @classmethod
+    def _model_address(cls, value: str | None) -> str | None:
+        if value is not None and not (
+            value.startswith(("http://", "https://")) and urlsplit(value).hostname
+        ):
+            raise ValueError("must begin with http:// or https://")
+        return value.rstrip("/") if value else value
+
+    @property
+    def model_at(self) -> str | None:
+        """The host that words may go to, as residents are told; None when no model is set up."""
+        if self.openai_base_url:
+            return urlsplit(self.openai_base_url).hostname
+        return "api.openai.com" if self.openai_api_key else None
 
     @property
     def database(self) -> str:

@@ -19,8 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 from bot.core.care import Safety, Span
 from bot.core.narrative import Element, Reading, StoryOf
+from bot.core.turn import Abilities
 from bot.settings import Settings
 from bot.usecases.ports import (
+    Coach,
+    CoachUnavailable,
+    FromModel,
     Meter,
     Passage,
     Reader,
@@ -28,8 +32,12 @@ from bot.usecases.ports import (
     RetrievalUnavailable,
     Retriever,
     Screener,
+    Spent,
     StoreUnavailable,
     Timed,
+    ToModel,
+    Transcriber,
+    TranscriptionUnavailable,
     Unmeasured,
 )
 from bot.words.catalogue import Catalogue
@@ -40,9 +48,13 @@ if TYPE_CHECKING:
     from bot.reading.embedding import BundledEmbedder
     from bot.telegram.app import TelegramCoach
     from bot.telegram.webhook import Hook
+    from bot.usecases.modelled import Modelled
     from bot.usecases.ports import Store
 
 log = logging.getLogger(__name__)
+
+ROUGHLY = 1_500
+"""Tokens of instructions, before they are loaded and can be counted."""
 
 WARM_AFTER = 1.0
 """Seconds after which loading begins although nothing was said."""
@@ -145,6 +157,45 @@ class Parts:
 
         home = self.settings.coach_home
         return ChromaRetriever(home / "examples", CORPUS / "narratives", self.embedder)
+
+    @cached_property
+    def coach(self) -> Coach:
+        """The language model, where one is set up; its libraries are loaded only here."""
+        from bot.llm.coach import NO_KEY, ModelCoach, Where
+        from bot.llm.instructions import Instructions
+
+        chosen = self.settings
+        key = chosen.openai_api_key
+        where = Where(
+            chosen.openai_model,
+            key.get_secret_value() if key else NO_KEY,
+            chosen.openai_base_url,
+            chosen.coach_model_price_read,
+            chosen.coach_model_price_written,
+        )
+        # A little less than the deadline, so that a late model is known as late.
+        return ModelCoach(
+            where,
+            Instructions.load(chosen.coach_model_instructions),
+            chosen.coach_model_deadline * 0.95,
+        )
+
+    @cached_property
+    def transcriber(self) -> Transcriber:
+        """The endpoint that writes down voice notes, where one is set up."""
+        from bot.llm.coach import NO_KEY
+        from bot.llm.transcriber import ModelTranscriber
+
+        key, model = self.settings.openai_api_key, self.settings.openai_transcription_model
+        return ModelTranscriber(
+            model or "", key.get_secret_value() if key else NO_KEY, self.settings.openai_base_url
+        )
+
+    @property
+    def able(self) -> Abilities:
+        """What this installation can do beyond its own machine."""
+        at = self.settings.model_at
+        return Abilities(at, at if self.settings.openai_transcription_model else None)
 
     async def store(self) -> Store:
         """The database, migrated to head. Raises StoreUnavailable or NewerDatabase."""
@@ -284,6 +335,30 @@ class Lazily:
             log.error("no example: %s", type(error).__name__)
             raise RetrievalUnavailable(type(error).__name__) from None
 
+    async def coach(self, telling: ToModel) -> FromModel:
+        """See ports.Coach."""
+        try:
+            coach: Coach = await self._part("coach")
+        except Exception:
+            raise CoachUnavailable("not_loaded") from None  # Logged where it was loaded.
+        return await coach.coach(telling)
+
+    def estimate(self, telling: ToModel) -> Spent:
+        """See ports.Coach; rough until the model's libraries are loaded."""
+        loading = self._loading.get("coach")
+        if loading and loading.done() and not loading.cancelled() and not loading.exception():
+            coach: Coach = loading.result()
+            return coach.estimate(telling)
+        return Spent(ROUGHLY + len(telling.text) // 3)
+
+    async def transcribe(self, recording: bytes, language: str) -> str:
+        """See ports.Transcriber."""
+        try:
+            transcriber: Transcriber = await self._part("transcriber")
+        except Exception:
+            raise TranscriptionUnavailable("not_loaded") from None
+        return await transcriber.transcribe(recording, language)
+
     async def warm(self, answered: Callable[[], Awaitable[None]]) -> None:
         """Load everything, one after another, once the first message is out.
 
@@ -291,7 +366,8 @@ class Lazily:
         """
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(answered(), WARM_AFTER)
-        for name in ("screener", "reader", "retriever"):
+        beyond = ("coach",) if self._parts.able.model_at else ()
+        for name in ("screener", "reader", "retriever", *beyond):
             with contextlib.suppress(Exception):  # Logged where it was loaded.
                 await self._part(name)
 
@@ -304,6 +380,21 @@ async def opened(parts: Parts) -> AsyncIterator[Store]:
         yield store
     finally:
         await store.close()
+
+
+def modelled(parts: Parts, lazily: Lazily, store: Store, meter: Meter | None) -> Modelled:
+    """A model beside the embedded reader, within the budget that is set."""
+    from bot.usecases.modelled import Budget, Modelled
+
+    chosen = parts.settings
+    budget = Budget(
+        chosen.coach_model_tokens_resident,
+        chosen.coach_model_tokens_day,
+        chosen.coach_model_dollars_day,
+    )
+    return Modelled(
+        lazily, lazily, store, parts.clock, meter, budget, chosen.coach_model_deadline
+    )
 
 
 @contextlib.asynccontextmanager
@@ -324,14 +415,31 @@ async def telegram_coach(
     in the background. For `hook`, `meter` and `say` see TelegramCoach.
     """
     from bot.telegram.app import TelegramCoach
+    from bot.telegram.voice import TelegramRecordings
+    from bot.usecases.listening import Listening
     from bot.usecases.residents import Residents
 
     asyncio.get_running_loop().set_default_executor(DaemonThreads())
     lazily = Lazily(parts, meter)
     async with opened(parts) as opened_store:
         store = around(opened_store) if around else opened_store
+        address = parts.settings.telegram_api_base_url
         residents = Residents(
-            store, lazily, lazily, lazily, parts.words, parts.clock, new_id, meter=meter
+            store,
+            lazily,
+            lazily,
+            lazily,
+            parts.words,
+            parts.clock,
+            new_id,
+            meter=meter,
+            model=modelled(parts, lazily, store, meter) if parts.able.model_at else None,
+            listening=(
+                Listening(TelegramRecordings(token, address, request), lazily, meter)
+                if parts.able.voice_at
+                else None
+            ),
+            able=parts.able,
         )
         coach = TelegramCoach(
             store,

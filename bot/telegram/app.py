@@ -77,7 +77,12 @@ class TelegramCoach:
         self._turns = MeasuredTurns(meter, bot, store, residents, words, self._sender.wake, clock)
         self._turns.may_act, self._turns.room = self._sender.may_act, self._sender.room
         self._lanes = Lanes(store, self._turns)
-        self._queue = DurableQueue(store, clock, self._lanes.wake, meter)
+
+        def arrived(item: InboxItem) -> None:
+            residents.hurry(item.chat_id)
+            self._lanes.wake(item)
+
+        self._queue = DurableQueue(store, clock, arrived, meter)
         self._webhook = Webhook(bot, self._queue, hook) if hook else None
         self._ingress: Ingress = self._webhook or Polling(bot, self._queue, say, patience)
         self._background: list[asyncio.Task[None]] = []

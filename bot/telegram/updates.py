@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.core.turn import Heard
+from bot.telegram.voice import recording_of
 from bot.usecases.groups import Addressed, Migrated, Pressed, Speaker, Standing, StandingName
 from bot.usecases.residents import Sender
 
@@ -161,7 +162,9 @@ def _heard(message: Mapping[str, Any]) -> Heard:
     if text is None:
         kind = next((k for k in OTHER if k in message), "anything")
         caption = message.get("caption")
-        return Heard(other=SAME_AS.get(kind, kind), text=_whole(caption) if caption else None)
+        file, size = recording_of(message)
+        words = _whole(caption) if caption else None
+        return Heard(other=SAME_AS.get(kind, kind), text=words, file=file, size=size)
     if text.startswith("/") and _is_command(message):
         head, *argument = text[1:].split(maxsplit=1)
         return Heard(command=head.partition("@")[0].lower(), argument=_whole("".join(argument)))

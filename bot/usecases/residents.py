@@ -11,9 +11,11 @@ from time import perf_counter
 from bot.core.care import Safety
 from bot.core.conversation import converse
 from bot.core.conversation.caring import CARE_STEPS
-from bot.core.conversation.talk import STEPS
+from bot.core.conversation.talk import NOTHING_BEYOND, STEPS
+from bot.core.narrative import Reading
 from bot.core.story import Folder, Identity, Resident, Session
 from bot.core.turn import (
+    Abilities,
     EraseEverything,
     FindExample,
     Finding,
@@ -28,7 +30,11 @@ from bot.core.turn import (
     ScreenPrivacy,
     ScreenSafety,
     Scrub,
+    Transcribe,
+    Transcript,
 )
+from bot.usecases.listening import Listening
+from bot.usecases.modelled import Modelled
 from bot.usecases.outgoing import body_of
 from bot.usecases.ports import (
     Clock,
@@ -82,8 +88,16 @@ class Residents:
         new_id: Callable[[], str],
         patience: float = PATIENCE,
         meter: Meter | None = None,
+        model: Modelled | None = None,
+        listening: Listening | None = None,
+        able: Abilities = NOTHING_BEYOND,
     ) -> None:
-        """Everything is passed in; wiring chooses. `patience` is seconds, see PATIENCE."""
+        """Everything is passed in; wiring chooses. `patience` is seconds, see PATIENCE.
+
+        `model` and `listening` are used for residents who agreed to where `able` says words go.
+        """
+        self._model, self._listening, self._able = model, listening, able
+        self._hurried: dict[int, asyncio.Event] = {}
         self._patience = patience
         self._meter = meter or Unmeasured()
         self._store = store
@@ -140,6 +154,11 @@ class Residents:
                 # The turn is done and kept; the log empties itself at the next chance.
                 log.warning("log not emptied: %s", type(error).__name__)
 
+    def hurry(self, chat_id: int) -> None:
+        """The person writes on: a model still thinking about this chat is not waited for."""
+        if chat_id in self._hurried:
+            self._hurried[chat_id].set()
+
     def _new_folder(self, sender: Sender) -> Folder:
         now = self._clock.now()
         return Folder(
@@ -163,7 +182,10 @@ class Residents:
 
     async def _converse(self, folder: Folder, heard: Heard) -> list[Move]:
         """Run the conversation, fetching what it asks for with no transaction open."""
-        turn = converse(folder, heard, self._book, self._clock.now(), self._new_id)
+        now = self._clock.now()
+        turn = converse(folder, heard, self._book, now, self._new_id, self._able)
+        chat_id = folder.identity.chat_id
+        self._hurried[chat_id] = asyncio.Event()
         try:
             need = next(turn)
             while True:
@@ -171,16 +193,18 @@ class Residents:
         except StopIteration as end:
             moves: list[Move] = end.value
             return moves
+        finally:
+            self._hurried.pop(chat_id, None)
 
     async def _find(self, need: Need, folder: Folder, language: str) -> Finding:
         """The finding for a need; what is out of reach is answered with nothing found."""
         match need:
-            case ReadTelling(stage, text):
-                try:
-                    async with asyncio.timeout(self._patience):
-                        return await self._reader.read(stage, text, language)
-                except (ReaderUnavailable, TimeoutError):
-                    return None
+            case ReadTelling():
+                return await self._read(need, folder, language)
+            case Transcribe():
+                if self._listening is None:
+                    return Transcript(trouble="cannot")
+                return await self._listening.hear(need, language)
             case ScreenSafety(text):
                 safety: Safety = await self._screener.safety(text, language)
                 return safety
@@ -195,6 +219,26 @@ class Residents:
                 except (RetrievalUnavailable, TimeoutError):
                     return None
                 return _shown(found[0]) if found else None
+
+    async def _read(self, need: ReadTelling, folder: Folder, language: str) -> Reading | None:
+        """A model's reading where they agreed to one; the embedded reader runs meanwhile."""
+        embedded = asyncio.create_task(self._read_here(need, language), name="reading")
+        try:
+            agreed = folder.resident.lets_model(self._able.at)
+            if self._model is None or need.notes is None or not agreed:
+                return await embedded
+            hurried = self._hurried[folder.identity.chat_id]
+            return await self._model.read(need, folder, language, embedded, hurried)
+        finally:
+            embedded.cancel()
+
+    async def _read_here(self, need: ReadTelling, language: str) -> Reading | None:
+        """The embedded reader's reading; None when it cannot read in time."""
+        try:
+            async with asyncio.timeout(self._patience):
+                return await self._reader.read(need.stage, need.text, language)
+        except (ReaderUnavailable, TimeoutError):
+            return None
 
     # -- erasing --------------------------------------------------------------------------------
 

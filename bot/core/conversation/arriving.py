@@ -78,7 +78,7 @@ def hear_consent(talk: Talk) -> None:
     if talk.choice in ("agree", "yes", "go_on"):
         talk.folder.resident.participation = Participation(WORDING, talk.language, talk.now)
         talk.begin_story()
-        if model.is_open(talk):
+        if model.is_undecided(talk):
             talk.go("model", aside_return="sketch_now")
         else:
             talk.go("sketch_now")

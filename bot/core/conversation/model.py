@@ -12,7 +12,7 @@ def may_be_asked(talk: Talk) -> bool:
     return talk.able.at is not None and talk.folder.resident.age_band is AgeBand.ADULT
 
 
-def is_open(talk: Talk) -> bool:
+def is_undecided(talk: Talk) -> bool:
     """Whether they have not decided yet about the place in use."""
     decided = talk.folder.resident.model
     return may_be_asked(talk) and (decided is None or decided.at != talk.able.at)
