@@ -53,7 +53,7 @@ UNDELIVERED = (
     "Answers cannot be delivered right now; they are kept and will be sent later. "
     "Check the network and the disk."
 )
-BATCH = 5_000
+BATCH = 2_000
 """Messages read from the outbox at one time, without their words."""
 LOOK_BACK = 100
 """Ids read again each time: another process may commit a lower one a little later."""
