@@ -36,9 +36,13 @@ class Program:
         self._command = [sys.executable, "-m", module, command]
         self._environment = environment(home, **settings)
         self._cwd = home
-        self.log = home / f"{command}.log"
+        self.log = home / "program.log"
         self._process: asyncio.subprocess.Process | None = None
         self.starts = 0
+
+    def also(self, *arguments: str) -> None:
+        """More arguments, from the next start on."""
+        self._command += arguments
 
     def set(self, **settings: str) -> None:
         """More settings, from the next start on."""

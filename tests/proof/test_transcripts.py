@@ -17,6 +17,7 @@ from bot.usecases.residents import Residents
 from tests.conversations.script import dialogues
 from tests.counterpart.programs import WAYS, Program
 from tests.counterpart.server import Counterpart, HttpBotApi, serving
+from tests.proof import IS_WHOLE
 from tests.proof.apart import CARE, Rooms, Turn, measured, played_apart
 from tests.proof.unhurried import defaults
 from tests.telegram.stage import database
@@ -52,7 +53,7 @@ TOLD = {
 OUTAGE = 1.5
 
 
-def troubles(there: Counterpart, name: str) -> dict[int, Callable[[], object]]:
+def troubles(there: Counterpart, name: str, way: str) -> dict[int, Callable[[], object]]:
     """What goes wrong after which turn, and only for this person where that is possible."""
     faults, chat = there.api.faults, there.api.person(name).id
     background: set[asyncio.Task[None]] = set()
@@ -65,11 +66,12 @@ def troubles(there: Counterpart, name: str) -> dict[int, Callable[[], object]]:
         3: lambda: faults.too_many_requests("answerCallbackQuery", 1),
         4: lambda: faults.server_error("sendMessage", chat_id=chat),
         8: lambda: faults.too_many_requests("sendMessage", 1, chat_id=chat, times=2),
-        11: lambda: faults.server_error("getUpdates"),
         14: lambda: faults.too_many_requests("editMessageText", 1, chat_id=chat),
     }
     if name == "Ana":
         planned[9] = outage
+    if way == "polling":
+        planned[11] = lambda: faults.server_error("getUpdates")
     return planned
 
 
@@ -98,7 +100,9 @@ def home(tmp_path: Path, index: Path) -> Path:
 
 
 def program(way: str, home: Path, api: HttpBotApi, address: str) -> Program:
-    made = WAYS[way](home, address, api.token, "tests.proof.unhurried")
+    """Whole proofs use the very program, however long its messages take."""
+    module = "bot" if IS_WHOLE else "tests.proof.unhurried"
+    made = WAYS[way](home, address, api.token, module)
     made.set(**CARE)
     return made
 
@@ -122,7 +126,7 @@ async def test_the_conversation_is_the_same_over_http(
                         real_rooms,
                         more,
                         measures[name],
-                        troubles(there, name),
+                        troubles(there, name, way),
                     )
                     for name, (dialogue, more) in TOLD.items()
                 )
