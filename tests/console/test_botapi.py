@@ -8,7 +8,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, Message, Update
+from telegram import (
+    Bot,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    MenuButtonCommands,
+    Message,
+    Update,
+)
 from telegram.error import (
     BadRequest,
     ChatMigrated,
@@ -379,3 +386,43 @@ async def test_a_group_shows_the_bot_only_what_is_meant_for_it(api: BotApi, bot:
 async def test_updates_survive_ptbs_own_round_trip(bot: Bot, maria: Person) -> None:
     (update,) = await bot.get_updates()
     assert Update.de_json(update.to_dict(), bot) == update
+
+
+async def test_a_group_has_administrators_anonymous_ones_and_channels(
+    api: BotApi, bot: Bot, maria: Person
+) -> None:
+    hill, ben = api.group("Hill"), api.person("Ben")
+    hill.add_bot(maria)
+    hill.join(ben)
+    assert [a.user.id for a in await bot.get_chat_administrators(hill.id)] == [maria.id]
+    await bot.get_updates(offset=-1)
+    hill.says_as_group("/help")
+    hill.says_as_channel("/help")
+    ben.says("/help", group=hill, topic=7)
+    anonymous, channel, named = [u.message for u in await bot.get_updates() if u.message][-3:]
+    assert anonymous is not None and anonymous.sender_chat is not None
+    assert anonymous.sender_chat.id == hill.id
+    assert channel is not None and channel.sender_chat is not None
+    assert channel.sender_chat.type == "channel"
+    assert named is not None and (named.message_thread_id, named.is_topic_message) == (7, True)
+
+
+async def test_a_bot_that_leaves_is_told_so_and_may_not_write(
+    api: BotApi, bot: Bot, maria: Person
+) -> None:
+    hill = api.group("Hill")
+    hill.add_bot(maria)
+    hill.restrict_bot(maria)
+    await bot.leave_chat(hill.id)
+    *_, restricted, left = await bot.get_updates()
+    assert restricted.my_chat_member is not None and left.my_chat_member is not None
+    assert restricted.my_chat_member.new_chat_member.status == "restricted"
+    assert left.my_chat_member.new_chat_member.status == "left"
+    with pytest.raises(Forbidden):
+        await bot.send_message(hill.id, "still here")
+
+
+async def test_the_menu_button_is_what_it_was_set_to(bot: Bot) -> None:
+    assert (await bot.get_chat_menu_button()).type == "default"
+    await bot.set_chat_menu_button(menu_button=MenuButtonCommands())
+    assert (await bot.get_chat_menu_button()).type == "commands"

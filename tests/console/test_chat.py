@@ -108,8 +108,26 @@ async def test_the_console_speaks_spanish_to_someone_whose_client_does(tmp_path:
 
 async def test_a_group_sees_the_bot_only_when_spoken_to(tmp_path: Path) -> None:
     shown = await piped(b"just talking\n/practice@story_coach_bot\n", tmp_path, group="Hill")
+    assert "Maria, you are in the group “Hill”." in shown
     assert shown.endswith("You said /practice@story_coach_bot\n\n#1 Yes\n#2 No\n\n")
     assert "just talking" not in shown
+
+
+async def test_in_a_group_words_for_the_bot_are_replies(tmp_path: Path) -> None:
+    shown = await piped(b"> too early\n", tmp_path, group="Hill")
+    assert "There is nothing of the bot's here to reply to. Nothing was sent." in shown
+    typed = b"/practice@story_coach_bot\n> for you\n\\> not for you\n"
+    shown = await piped(typed, tmp_path, group="Hill")
+    assert shown.count("You said") == 2
+    assert shown.endswith("You said for you\n\n#1 Yes\n#2 No\n\n")
+
+
+async def test_who_made_a_group_still_manages_it_after_a_restart(tmp_path: Path) -> None:
+    await piped(b"", tmp_path, group="Hill")
+    await piped(b"", tmp_path, group="Hill", name="Ben")
+    api = BotApi(tmp_path / "console.json")
+    hill, maria = api.group("Hill"), api.person("Maria")
+    assert hill.chat.members == {maria.id: "creator"}
 
 
 async def test_a_failed_bot_is_one_sentence_on_standard_error(tmp_path: Path) -> None:

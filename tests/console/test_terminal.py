@@ -76,7 +76,7 @@ async def test_a_conversation_with_buttons_and_a_kind_goodbye(terminal: Terminal
     await terminal.until("You pressed no")
     terminal.keys("\x04")
     assert await terminal.talking == 0
-    assert "See you." in terminal.shown
+    await terminal.until("See you.")
     assert termios.tcgetattr(terminal.slave) == terminal.before
 
 

@@ -55,11 +55,29 @@ def broken(stage: Stage, turn: CoachTurn) -> Iterator[str]:
     yield from _few_buttons(stage, turn)
     yield from _nothing_kept_before_consent(stage, turn)
     yield from _knows_where_it_is(turn)
+    yield from _quiet_in_groups(stage, turn)
 
 
 def _answered(turn: CoachTurn) -> Iterator[str]:
-    if not turn.entries and turn.did not in ("presses twice", "waits"):
+    if not turn.entries and turn.did not in MAY_BE_SILENT:
         yield "the coach said nothing"
+
+
+MAY_BE_SILENT = ("presses twice", "waits", "edits a message", "adds it to a group",
+                 "says in the group", "presses in the group")  # fmt: skip
+"""What needs no answer in private chat; dialogues say where one is wanted."""
+
+
+def _quiet_in_groups(stage: Stage, turn: CoachTurn) -> Iterator[str]:
+    """A group is told one short line at a time, and never a word that anybody typed."""
+    for entry in turn.in_group:
+        if count_words(entry.text) > MOST_WORDS:
+            yield f"too long for a group: {entry.text}"
+        for typed in stage.typed:
+            if len(typed) > LEAST and typed.casefold() in entry.text.casefold():
+                yield f"repeats in a group what was typed: {entry.text}"
+    if turn.in_group and turn.did == "says in the group" and turn.entries:
+        yield "answers in private what was said in a group"
 
 
 def own_words(stage: Stage, line: Line, language: str) -> str:

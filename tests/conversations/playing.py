@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bot.console.botapi import BotApi
 from bot.console.chats import Entry
-from bot.console.people import Person, buttons_of
+from bot.console.people import Group, Person, buttons_of
 from bot.console.request import InProcessRequest
 from bot.core.story import Folder
 from bot.core.turn import Choice, Line
@@ -70,7 +70,7 @@ class CoachTurn:
     """What the coach did after one thing the person did.
 
     `lines` are what the messages were made of; `open_labels` the buttons a person sees now, row
-    by row; `folder` all that is held now, None when nothing is.
+    by row; `folder` all that is held now, None when nothing is; `in_group` what the group was told.
     """
 
     number: int
@@ -82,6 +82,7 @@ class CoachTurn:
     language: str
     typed: str = ""
     is_answer: bool = False
+    in_group: list[Entry] = field(default_factory=list)
 
     @property
     def text(self) -> str:
@@ -100,6 +101,7 @@ class Stage:
     turns: list[CoachTurn] = field(default_factory=list)
     typed: list[str] = field(default_factory=list)
     typed_before_consent: list[str] = field(default_factory=list)
+    group: Group | None = None
     _coach: TelegramCoach | None = None
     _opened: AbstractAsyncContextManager[TelegramCoach] | None = None
     _reading: Store | None = None
@@ -162,6 +164,7 @@ class Stage:
             language,
             typed,
             is_answer,
+            self._new_in_group(),
         )
         self.words.noted.clear()
         self.turns.append(turn)
@@ -173,6 +176,14 @@ class Stage:
         self._seen.update({e.message_id: (e.text, e.buttons) for e in said})
         return fresh
 
+    def _new_in_group(self) -> list[Entry]:
+        if self.group is None:
+            return []
+        said = [e for e in self.api.transcript(self.group) if e.who == "bot"]
+        fresh = [e for e in said if self._seen_in_group.get(e.message_id) != e.text]
+        self._seen_in_group.update({e.message_id: e.text for e in said})
+        return fresh
+
     def _changed(self, entry: Entry) -> bool:
         """New, or edited; losing its buttons to a later message is no change."""
         text, buttons = self._seen.get(entry.message_id, (None, ()))
@@ -180,6 +191,7 @@ class Stage:
 
     def __post_init__(self) -> None:
         self._seen: dict[int, tuple[str, tuple[tuple[str, ...], ...]]] = {}
+        self._seen_in_group: dict[int, str] = {}
 
     def open_labels(self) -> tuple[tuple[str, ...], ...]:
         """Labels of the buttons that can be pressed now."""

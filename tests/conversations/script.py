@@ -171,6 +171,36 @@ async def _edits(stage: Stage, change: Mapping[str, str]) -> CoachTurn:
     return await stage.after("edits a message")
 
 
+async def _adds(stage: Stage, group: str) -> CoachTurn:
+    """Bring the coach into a group; from now on "in the group" is that one."""
+    stage.group = stage.api.group(group)
+    stage.group.add_bot(stage.person)
+    return await stage.after("adds it to a group")
+
+
+async def _says_in_group(stage: Stage, text: str) -> CoachTurn:
+    return await _in_group(stage, text, None)
+
+
+async def _replies_in_group(stage: Stage, text: str) -> CoachTurn:
+    assert stage.group is not None, "first they add the coach to a group"
+    said = [e.message_id for e in stage.api.transcript(stage.group) if e.who == "bot"]
+    return await _in_group(stage, text, said[-1])
+
+
+async def _in_group(stage: Stage, text: str, reply_to: int | None) -> CoachTurn:
+    assert stage.group is not None, "first they add the coach to a group"
+    stage.typed.append(text)
+    stage.person.says(text, group=stage.group, reply_to=reply_to)
+    return await stage.after("says in the group")
+
+
+async def _presses_in_group(stage: Stage, label: str) -> CoachTurn:
+    assert stage.group is not None, "first they add the coach to a group"
+    stage.person.presses(label, group=stage.group)
+    return await stage.after("presses in the group")
+
+
 async def _skips_until(stage: Stage, label: str) -> CoachTurn:
     """Skip, at most a dozen times, until a button is there."""
     turn = stage.turns[-1]
@@ -245,6 +275,10 @@ ACTIONS: Mapping[str, Action] = {
     "they send a": _sends,
     "they edit": _edits,
     "they forward": _forwards,
+    "they add the coach to": _adds,
+    "they say in the group": _says_in_group,
+    "they reply in the group": _replies_in_group,
+    "they press in the group": _presses_in_group,
     "they skip until offered": _skips_until,
     "they paste the last example": _pastes,
     "they arrive": _arrives,
@@ -309,6 +343,17 @@ def asked_about(key: str) -> set[Element]:
     return set(MODE_AIMS[FailureMode(name)]) if kind == "mode" else {Element(name)}
 
 
+def _group_hears(stage: Stage, turn: CoachTurn, keys: object) -> bool:
+    """The group was told these, in this order, and nothing else."""
+    said = [entry.text for entry in turn.in_group]
+    return said == [
+        stage.words.text(Line(key), code)
+        for key in _listed(keys)
+        for code in stage.words.languages
+        if stage.words.text(Line(key), code) in said
+    ]
+
+
 def _labels(turn: CoachTurn) -> set[str]:
     return {re.sub(r"^[☑☐] ", "", label) for row in turn.open_labels for label in row}
 
@@ -364,6 +409,9 @@ def _examples(stage: Stage) -> list[str]:
 
 CLAIMS: Mapping[str, Claim] = {
     "coach says": _says_key,
+    "coach says nothing": lambda s, t, v: (not t.entries) is bool(v),
+    "the group hears": _group_hears,
+    "the group hears nothing": lambda s, t, v: (not t.in_group) is bool(v),
     "coach does not say": lambda s, t, v: not any(w in t.text for w in _listed(v)),
     "coach says the words": lambda s, t, v: all(w in t.text for w in _listed(v)),
     "coach asks about": _asks_about,
