@@ -1,0 +1,221 @@
+"""The desk: what organizers and staff do in their private chat, by buttons and short answers.
+
+A room of the desk (organizing, reviewing…) knows what there is to see and to do there. The desk
+knows where each person is, and makes every act, its answer and the update's end one commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Protocol, Self, cast
+
+from bot.core.turn import Choice, Heard, Line, Move, Phrasebook, Say
+from bot.usecases.outgoing import body_of
+from bot.usecases.ports import (
+    Clock,
+    Conflict,
+    OutboxItem,
+    Receipt,
+    Right,
+    Seat,
+    Store,
+    UnitOfWork,
+)
+from bot.usecases.residents import CONFLICT_TRIES, Sender
+
+PREFIX = "desk."
+"""Every button of the desk begins so."""
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One thing a person did at the desk.
+
+    `verb` is what they did in this room: a command's name, what a button says after the room's
+    name, or what a typed answer was awaited for; `arguments` follow it. `text` is what they typed.
+    `seat` may be changed by the room and is saved with the rest.
+    """
+
+    sender: Sender
+    seat: Seat
+    rights: frozenset[Right]
+    language: str
+    now: datetime
+    verb: str
+    arguments: tuple[str, ...] = ()
+    text: str | None = None
+
+
+class Room(Protocol):
+    """One room of the desk. Its use cases are made over the visit's own transaction."""
+
+    name: str
+    """The first word of its buttons: `desk.<name>.<verb>.<argument>…`, at most 48 bytes."""
+
+    def verb_of(self, heard: Heard) -> tuple[str, tuple[str, ...]] | None:
+        """The verb and arguments that a command means in this room; None when it is not ours."""
+        ...
+
+    async def visit(self, visit: Visit) -> Sequence[Move]:
+        """Act and answer. Whoever lacks the right is told so in words."""
+        ...
+
+
+def button(room: str, verb: str, *arguments: str, label: str, **words: str) -> Choice:
+    """A button of the desk; ValueError when an argument would be read as two."""
+    if any("." in a for a in arguments):
+        raise ValueError("an argument of a desk button holds a full stop")
+    return Choice(".".join((PREFIX + room, verb, *arguments)), label, words)
+
+
+class Desk:
+    """Finds the room that somebody's command, button or answer belongs to."""
+
+    def __init__(
+        self,
+        store: Store,
+        rooms: Sequence[Callable[[Store], Room]],
+        book: Phrasebook,
+        clock: Clock,
+    ) -> None:
+        """Each of `rooms` makes a room over the store it is given, anew for every visit."""
+        self._store, self._rooms, self._book, self._clock = store, rooms, book, clock
+
+    async def hear(self, sender: Sender, heard: Heard, update_ids: Sequence[int]) -> bool:
+        """Take what belongs to the desk; False, with nothing done, for what does not.
+
+        The act, its answer and the updates' end are one commit. Raises StoreUnavailable.
+        """
+        for attempt in range(CONFLICT_TRIES):
+            try:
+                return await self._hear(sender, heard, update_ids)
+            except Conflict:
+                if attempt + 1 == CONFLICT_TRIES:
+                    raise
+        return False
+
+    async def _hear(self, sender: Sender, heard: Heard, update_ids: Sequence[int]) -> bool:
+        async with self._store.work() as work:
+            joined = Joined(self._store, work)
+            rooms = [make(joined) for make in self._rooms]
+            seat = await work.seats.of(sender.telegram_id)
+            found = _place(rooms, seat, heard)
+            if found is None:
+                if seat is not None and seat.awaiting and not heard.edited:
+                    # They went on to something else: the next thing typed is not our answer.
+                    seat.awaiting = ""
+                    await work.seats.save(seat)
+                    await work.commit()
+                return False
+            room, verb, arguments = found
+            seat = seat or Seat(sender.telegram_id, sender.chat_id)
+            is_old = heard.choice is not None and heard.turn != seat.turn
+            seat.chat_id, seat.awaiting = sender.chat_id, ""
+            language = await self._language(work, sender, heard)
+            visit = Visit(
+                sender,
+                seat,
+                await work.roles.rights(sender.telegram_id),
+                language,
+                self._clock.now(),
+                "home" if is_old else verb,
+                () if is_old else arguments,
+                heard.text,
+            )
+            moves = list(await room.visit(visit))
+            if is_old:
+                moves = [Say((Line("desk.old_button"),)), *moves]
+            seat.turn += 1
+            await work.seats.save(seat)
+            await work.outbox.add(
+                [OutboxItem(sender.chat_id, body_of(m, language, seat.turn)) for m in moves]
+            )
+            await work.inbox.done(update_ids)
+            await work.commit()
+        if joined.scrub_at is not None:
+            await self._store.scrub(joined.scrub_at)
+        return True
+
+    async def _language(self, work: UnitOfWork, sender: Sender, heard: Heard) -> str:
+        folder = await work.folders.by_chat(sender.chat_id)
+        wished = (folder.resident.language if folder else None) or (heard.language_code or "")[:2]
+        return wished if wished in self._book.languages else self._book.languages[0]
+
+
+def _place(
+    rooms: Sequence[Room], seat: Seat | None, heard: Heard
+) -> tuple[Room, str, tuple[str, ...]] | None:
+    """The room, verb and arguments something heard belongs to."""
+    if heard.edited or heard.other is not None:
+        return None
+    if heard.command is not None:
+        for room in rooms:
+            if (meant := room.verb_of(heard)) is not None:
+                return room, *meant
+        return None
+    where = None
+    if heard.choice is not None and heard.choice.startswith(PREFIX):
+        where = heard.choice.removeprefix(PREFIX)
+    elif heard.text is not None and seat is not None and seat.awaiting:
+        where = seat.awaiting
+    if where is None:
+        return None
+    name, _, rest = where.partition(".")
+    verb, *arguments = rest.split(".")
+    for room in rooms:
+        if room.name == name:
+            return room, verb, tuple(arguments)
+    return None
+
+
+class Joined:
+    """A store whose every unit of work is part of one that is already open.
+
+    Use cases commit as they always do; what they did lasts when the whole is committed, or goes
+    with it. Scrubbing waits until then: `scrub_at` says whether one was asked for.
+    """
+
+    def __init__(self, store: Store, work: UnitOfWork) -> None:
+        """`work` is the open one."""
+        self._store, self._work = store, work
+        self.scrub_at: datetime | None = None
+
+    def work(self) -> UnitOfWork:
+        """The open unit of work, which cannot be closed from here."""
+        return cast(UnitOfWork, _Part(self._work))
+
+    async def scrub(self, at: datetime) -> list[Receipt]:
+        """Remember to scrub after the commit."""
+        self.scrub_at = at
+        return []
+
+    async def empty_log(self) -> None:
+        """Left to the commit of the whole."""
+
+    async def close(self) -> None:
+        """The store is not ours to close."""
+
+
+class _Part:
+    def __init__(self, whole: UnitOfWork) -> None:
+        self._whole = whole
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._whole, name)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        return None
+
+    async def commit(self) -> None:
+        return None
