@@ -100,18 +100,10 @@ class Weights:
 
     def save(self, path: Path) -> None:
         """Write the file: matrices as bytes with a scale per column, the rest in half precision."""
-        stored: dict[str, NDArray[np.generic]] = {"corpus": np.array(self.corpus)}
-        for name, numbers in self.arrays.items():
-            if name.rpartition(".")[2] in MATRICES:
-                scale = (np.abs(numbers).max(0) / 127 + 1e-12).astype(np.float16).astype(np.float32)
-                scale = np.maximum(scale, np.float32(6e-8))
-                stored[name] = np.clip(np.rint(numbers / scale), -127, 127).astype(np.int8)
-                stored[name + ".scale"] = scale.astype(np.float16)
-            else:
-                stored[name] = numbers.astype(np.float16)
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:
-            np.savez_compressed(file, **stored)  # type: ignore[arg-type]
+            arrays = {"corpus": np.array(self.corpus), **stored(self.arrays)}
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
     def layer(self, number: int) -> dict[str, Floats]:
         """The trained layer `number`."""
@@ -144,6 +136,20 @@ class Weights:
             0,
         )
         return Heard(statuses, shown, chance, owner, modes)
+
+
+def stored(arrays: Mapping[str, Floats]) -> dict[str, NDArray[np.generic]]:
+    """Arrays as they rest in a file: matrices of layers as bytes with a scale per column."""
+    made: dict[str, NDArray[np.generic]] = {}
+    for name, numbers in arrays.items():
+        if name.rpartition(".")[2] in MATRICES:
+            scale = (np.abs(numbers).max(0) / 127 + 1e-12).astype(np.float16).astype(np.float32)
+            scale = np.maximum(scale, np.float32(6e-8))
+            made[name] = np.clip(np.rint(numbers / scale), -127, 127).astype(np.int8)
+            made[name + ".scale"] = scale.astype(np.float16)
+        else:
+            made[name] = numbers.astype(np.float16)
+    return made
 
 
 def _clearest(chance: Floats) -> Floats:
