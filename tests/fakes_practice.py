@@ -307,8 +307,11 @@ class MemoryPractice:
             Unsettled(d, *self._fate(d), (d.schedule_id, d.slot) in waiting) for d in ended[:limit]
         ]
 
-    async def settle(self, delivery_ids: Sequence[str], at: datetime) -> None:
-        (await self._own()).settled.update(delivery_ids)
+    async def settle(self, delivery_ids: Sequence[str], at: datetime) -> int:
+        state = await self._own()
+        new = set(delivery_ids) - state.settled
+        state.settled |= new
+        return len(new)
 
     async def by_token(self, token: str) -> Delivery | None:
         return next(iter(self._where(lambda d: d.token == token)), None)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
+from bot.core.movement import Step
 from bot.core.narrative import Element, StoryOf, count_words
 from bot.core.quoting import cleaned, visible
 from bot.core.schedule import Rule
+from bot.core.story import Folder
 
 MOST_WORDS = 45
 """Words of a prompt in the library: read in a group at one glance."""
@@ -23,7 +25,7 @@ OPENS = "p_"
 """How the token of a prompt's button begins, to tell it from invitations (`i_`) and groups."""
 _TOKEN = re.compile(r"p_[A-Za-z0-9_-]{16,62}")
 
-CREDITED_DAYS = 14
+CREDITED = timedelta(days=14)
 """How long what somebody does in private counts for the last prompt they opened."""
 
 
@@ -193,3 +195,18 @@ Fate = Literal["waiting", "posted", "failed", "unknown", "left_out"]
 def is_opening(token: str) -> bool:
     """Whether what came with /start has the form of a practice prompt's token."""
     return _TOKEN.fullmatch(token) is not None
+
+
+def steps_since(folder: Folder, at: datetime) -> frozenset[Step]:
+    """How far somebody has come in their story since `at`, by what they typed themselves."""
+    if folder.story is None:
+        return frozenset()
+    steps = set()
+    parts = folder.story.parts.values()
+    if any(telling.told_at >= at for part in parts for telling in part.tellings):
+        steps |= {Step.BEGAN, Step.FINISHED}
+    elif any(part.pieces for part in parts):
+        steps.add(Step.BEGAN)
+    if any(release.released_at >= at for release in folder.story.releases):
+        steps |= {Step.BEGAN, Step.FINISHED, Step.RELEASED}
+    return frozenset(steps)

@@ -265,13 +265,17 @@ class SqlPractice:
             for row in ended
         ]
 
-    async def settle(self, delivery_ids: Sequence[str], at: datetime) -> None:
-        """Their ends were dealt with."""
+    async def settle(self, delivery_ids: Sequence[str], at: datetime) -> int:
+        """Their ends were dealt with; how many were not before."""
+        changed = 0
         for start in range(0, len(delivery_ids), _AT_ONCE):
             some = delivery_ids[start : start + _AT_ONCE]
-            await self._transaction.write(
-                update(deliveries).where(deliveries.c.id.in_(some)).values(settled_at=at)
+            changed += await self._transaction.write(
+                update(deliveries)
+                .where(deliveries.c.id.in_(some), deliveries.c.settled_at.is_(None))
+                .values(settled_at=at)
             )
+        return changed
 
     # -- people ---------------------------------------------------------------------------------
 

@@ -123,7 +123,7 @@ def _joined(texts: Sequence[str], lines: Sequence[Line]) -> str:
 def _stands_alone(line: Line) -> bool:
     stacked = ("closing.record", "closing.versions", "releasing.terms", "releasing.receipt",
                "rights.receipt", "rights.story_line", "example.", "care.", "releasing.confirm",
-               "releasing.uses")  # fmt: skip
+               "releasing.uses", "practice.told")  # fmt: skip
     return line.key.startswith(stacked)
 
 

@@ -146,8 +146,8 @@ class Practice(Protocol):
         """Deliveries that have come to an end which was not dealt with, oldest first."""
         ...
 
-    async def settle(self, delivery_ids: Sequence[str], at: datetime) -> None:
-        """Their ends were dealt with."""
+    async def settle(self, delivery_ids: Sequence[str], at: datetime) -> int:
+        """Their ends were dealt with; how many were not before."""
         ...
 
     # people
