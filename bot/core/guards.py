@@ -191,6 +191,8 @@ def judge(
         return Refusal.INSTRUCTIONS
     if any(q not in text for q in quotes):
         return Refusal.NOT_VERBATIM
+    if language_of(bare) not in (language, None):
+        return Refusal.OTHER_LANGUAGE
     if PRAISE.search(bare):
         return Refusal.PRAISE
     if DRAFTING.search(bare):

@@ -61,9 +61,7 @@ def masked(text: str, spans: Iterable[Span], names: Collection[str] = ()) -> Mas
     if not wanted:
         return Masked(text, {})
     longest_first = sorted(wanted, key=lambda words: (-len(words), words))
-    pattern = re.compile(
-        "|".join(rf"(?<!\w){re.escape(words)}(?!\w)" for words in longest_first), re.IGNORECASE
-    )
+    pattern = re.compile("|".join(_whole(words) for words in longest_first), re.IGNORECASE)
     kinds = {words.casefold(): kind for words, kind in wanted.items()}
     held: dict[str, str] = {}
     given: dict[str, str] = {}
@@ -76,3 +74,10 @@ def masked(text: str, spans: Iterable[Span], names: Collection[str] = ()) -> Mas
         return given[words]
 
     return Masked(pattern.sub(put, text), held)
+
+
+def _whole(words: str) -> str:
+    """A pattern for `words` where they are not part of a longer word."""
+    before = r"(?<!\w)" if words[0].isalnum() else ""
+    after = r"(?!\w)" if words[-1].isalnum() else ""
+    return f"{before}{re.escape(words)}{after}"

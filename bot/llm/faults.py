@@ -37,6 +37,8 @@ def reason_of(error: BaseException) -> str:
             return "refused_request"
         case openai.LengthFinishReasonError() | ValidationError() | ValueError() | TypeError():
             return "not_the_schema"
+        case LookupError() | AttributeError():
+            return "not_the_schema"  # An answer with parts missing, where a library trips.
         case _:
             return "failed"
 
