@@ -105,6 +105,7 @@ class Signs:
     """What the rules saw in one message."""
 
     danger: bool
+    cry: bool
     fresh_harm: bool
     old_harm: bool
     hints: int
@@ -138,6 +139,7 @@ def signs(text: str) -> Signs:
     told_of_others = (serving and many) or work
     return Signs(
         danger=bool(own or others) and not told_of_others,
+        cry=bool(rules("cries").fullmatch(folded.strip(" ."))),
         fresh_harm=fresh and not told_of_others,
         old_harm=old,
         hints=len({m[0] for m in rules("hints").finditer(spoken)}),
@@ -197,6 +199,8 @@ def weigh(text: str, chances: Chances | None, ask_from: float = ASK_FROM) -> Saf
     seen = signs(text)
     if seen.danger or seen.fresh_harm:
         return Safety.CRISIS
+    if seen.cry:
+        return Safety.DOUBT
     if chances is None:
         if seen.hints >= 2:
             return Safety.CRISIS
