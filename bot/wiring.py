@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import secrets
 import threading
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
@@ -46,9 +47,12 @@ if TYPE_CHECKING:
     from telegram.request import BaseRequest
 
     from bot.reading.embedding import BundledEmbedder
+    from bot.reading.encoder import SentenceEncoder
     from bot.telegram.app import TelegramCoach
     from bot.telegram.webhook import Hook
+    from bot.usecases.groups import Telegram
     from bot.usecases.modelled import Modelled
+    from bot.usecases.organized import Organized
     from bot.usecases.ports import Store
 
 log = logging.getLogger(__name__)
@@ -76,6 +80,11 @@ class SystemClock:
 def new_id() -> str:
     """An opaque identifier, without order or meaning."""
     return uuid.uuid4().hex
+
+
+def new_token() -> str:
+    """Twenty-four characters that nobody guesses, of those a link may hold."""
+    return secrets.token_urlsafe(18)
 
 
 @contextlib.contextmanager
@@ -130,11 +139,18 @@ class Parts:
         return BundledEmbedder()
 
     @cached_property
+    def encoder(self) -> SentenceEncoder:
+        """What reader and alarm hear first of a sentence; remembered for both."""
+        from bot.reading.encoder import SentenceEncoder
+
+        return SentenceEncoder()
+
+    @cached_property
     def reader(self) -> Reader:
         """The embedded reader with the committed weights."""
         from bot.reading.embedded import EmbeddedReader
 
-        return EmbeddedReader.bundled()
+        return EmbeddedReader.bundled(self.encoder)
 
     @cached_property
     def screener(self) -> Screener:
@@ -397,6 +413,19 @@ def modelled(parts: Parts, lazily: Lazily, store: Store, meter: Meter | None) ->
     )
 
 
+def organized(
+    parts: Parts, store: Store, telegram: Telegram, wake: Callable[[], None]
+) -> Organized:
+    """The desk of organizers and staff, and the clock of what they push."""
+    from bot.usecases.organized import organize
+    from bot.words.practice import load_library
+
+    library = load_library(parts.words.languages)
+    return organize(
+        store, library, parts.words, parts.clock, new_id, new_token, telegram, wake
+    )
+
+
 @contextlib.asynccontextmanager
 async def telegram_coach(
     parts: Parts,
@@ -453,6 +482,7 @@ async def telegram_coach(
             hook=hook,
             meter=meter,
             say=say,
+            organized=lambda telegram, wake: organized(parts, store, telegram, wake),
         )
         warming = asyncio.create_task(lazily.warm(coach.answered), name="warming")
         try:

@@ -33,10 +33,10 @@ class EmbeddedReader:
         self._encoder = encoder
 
     @classmethod
-    def bundled(cls) -> EmbeddedReader:
+    def bundled(cls, encoder: SentenceEncoder | None = None) -> EmbeddedReader:
         """The reader with the weights in this package; raises ReaderUnavailable."""
         try:
-            return cls(Weights.load(), SentenceEncoder())
+            return cls(Weights.load(), encoder or SentenceEncoder())
         except (OSError, ValueError, KeyError) as error:
             raise ReaderUnavailable(
                 "The reader's weights are missing or damaged; run coach train-reader."
