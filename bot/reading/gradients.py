@@ -44,6 +44,10 @@ def layer_forward(
     dropout: float,
     rng: np.random.Generator,
 ) -> tuple[Floats, tuple[Tape, list[Floats], Sequence[tuple[int, int]]]]:
+    """One layer over tokens `x` (n, width), and what `layer_backward` needs of it.
+
+    `p` begins the names of the layer's arrays; tokens attend within their span.
+    """
     width = x.shape[1]
     heads = width // 32
     qkv = x @ arrays[p + "qkv"] + arrays[p + "qkv.b"]
@@ -85,6 +89,7 @@ def layer_backward(
     p: str,
     held: tuple[Tape, list[Floats], Sequence[tuple[int, int]]],
 ) -> Floats:
+    """The slope of a layer's input from that of its output; writes those of its arrays."""
     t, shares, spans = held
     slopes[p + "norm2.w"] = (dout * t["hat2"]).sum(0)
     slopes[p + "norm2.b"] = dout.sum(0)
