@@ -157,6 +157,31 @@ def train_reader(
     raise typer.Exit(go(corpus, out, sys.stdout, sys.stderr, as_json, report))
 
 
+@app.command()
+def evaluate(
+    embedded: Annotated[bool, typer.Option("--embedded", help="The embedded coach alone.")] = False,
+    save: Annotated[Path | None, typer.Option(help="Keep the table in this file.")] = None,
+    compare: Annotated[list[Path] | None, typer.Option(help="A saved table; give two.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Only the first so many tellings.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Measure the configured model, or the embedded coach, on tellings with known next moves."""
+    from bot.commands.evaluate import run as go
+
+    chosen = compare or ()
+    raise typer.Exit(
+        go(
+            sys.stdout,
+            sys.stderr,
+            embedded=embedded,
+            save=save,
+            compare=chosen,
+            as_json=as_json,
+            limit=limit,
+        )
+    )
+
+
 def _home() -> Path:
     from bot.settings import load_settings
 

@@ -26,6 +26,7 @@ from bot.core.speech import (
     FUNCTION,
     MACHINE,
     OTHERS,
+    PARTISAN,
     POLITICS,
     PRAISE,
     SECOND,
@@ -65,6 +66,7 @@ class Refusal(StrEnum):
     OTHER_ELEMENT = "other_element"
     NOT_VERBATIM = "not_verbatim"
     SAME_QUOTE = "same_quote"
+    NOT_READ = "not_read"
     ADDED_CONTENT = "added_content"
     PRAISE = "praise"
     DRAFTING = "drafting"
@@ -107,7 +109,9 @@ def weigh(
     """What of a model's reply to `text` may be used.
 
     An element whose quotation is not really there is read by the embedded reader instead (missing
-    without one). Failure modes and the line worth quoting are always the embedded reader's.
+    without one). Failure modes and the line worth quoting are always the embedded reader's. A
+    model that misquotes more than it quotes, or hears nothing where the embedded reader surely
+    does, has not read the telling: then nothing of its reply is used.
     """
     refused: Counter[Refusal] = Counter()
     statuses: dict[Element, Status] = {}
@@ -127,6 +131,9 @@ def weigh(
         statuses[element] = embedded.statuses[element] if embedded else Status.MISSING
         if embedded and element in embedded.evidence:
             evidence[element] = embedded.evidence[element]
+    if embedded and _has_not_read(reply, refused, embedded):
+        refused[Refusal.NOT_READ] += 1
+        return Weighed(embedded.only_verbatim(text), refused)
     value = _one_line(reply.value)
     if value and (value not in text or not SHORTEST_VALUE <= len(value.split()) <= LONGEST_VALUE):
         refused[Refusal.NOT_VERBATIM] += 1
@@ -153,6 +160,13 @@ def weigh(
         refused[refusal] += 1
         return Weighed(reading, refused)
     return Weighed(replace(reading, suggestion=Suggestion(question, wanted)), refused)
+
+
+def _has_not_read(reply: Reply, refused: Counter[Refusal], embedded: Reading) -> bool:
+    there = sum(s is not Status.MISSING for s in reply.statuses.values())
+    if there:
+        return refused.total() * 2 > there
+    return Status.PRESENT in embedded.statuses.values()
 
 
 def _quote_refused(quote: str, text: str, shared: int) -> Refusal | None:
@@ -200,7 +214,9 @@ def judge(
     if ADVICE.search(bare):
         return Refusal.ADVICE
     told = set(words_of(text))
-    if any(not set(words_of(found[0])) <= told for found in POLITICS.finditer(bare)):
+    if PARTISAN.search(bare) or any(
+        not set(words_of(found[0])) <= told for found in POLITICS.finditer(bare)
+    ):
         return Refusal.POLITICS
     if _is_about_others(bare, language):
         return Refusal.OTHER_PEOPLE

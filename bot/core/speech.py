@@ -156,12 +156,18 @@ DRAFTING = re.compile(
 ADVICE = re.compile(
     r"\b(you (?:should|must|ought to|need to|have to|had better)|should(?:n't)? you|why not|have you"
     r" (?:considered|tried|thought)|consider \w+ing|it(?:'s| is| would be) (?:best|better"
-    r"|important|good) to|i (?:suggest|recommend|advise|would|think)|make sure|don't forget"
+    r"|important|good) to|i (?:suggest|recommend|advise|would|think)|what if|how about|make sure|don't forget"
     r"|debes|deber[ií]as|tienes que|hay que|conviene|te (?:recomiendo|aconsejo|conviene)|por qu[eé] no"
     r"|has (?:pensado|probado|considerado)|(?:es|ser[ií]a) (?:mejor|importante|bueno)|aseg[uú]rate"
-    r"|no olvides|no te olvides|creo que|pienso que)\b",
+    r"|no olvides|no te olvides|creo que|pienso que|qu[eé] tal si|y si)\b",
     re.IGNORECASE,
 )
+
+PARTISAN = re.compile(
+    r"\b(vot(?:e|es|ing) (?:for|against)|vot(?:ar|as|en|a|emos|es|e) (?:por|contra|al?))\b",
+    re.IGNORECASE,
+)
+"""Whom or what to vote for: never the coach's to ask, whoever spoke of it."""
 
 POLITICS = re.compile(
     r"\b(vot(?:e|es|ed|er|ers|ing|ar|en|o|os|ante|antes|aci[oó]n)|elect\w*|candidat\w*|ballot\w*"

@@ -72,6 +72,11 @@ class ModelCoach:
         )
         self.reader = f"{where.model}/coach-{instructions.version}"
 
+    @property
+    def instructions(self) -> Instructions:
+        """What the model is told."""
+        return self._instructions
+
     def estimate(self, telling: ToModel) -> Spent:
         """What asking costs at least, for calls whose end nobody saw."""
         read = len(self._instructions.system(telling.stage)) + len(telling.text)

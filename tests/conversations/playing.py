@@ -45,12 +45,19 @@ class PlayedParts(Parts):
     """The program's own parts, with the clock fixed and the given reader, screener, examples."""
 
     def __init__(
-        self, home: Path, clock: FixedClock, reader: Reader, screener: Screener, search: Retriever
+        self,
+        home: Path,
+        clock: FixedClock,
+        reader: Reader,
+        screener: Screener,
+        search: Retriever,
+        model: str | None = None,
     ) -> None:
         super().__init__(
             Settings(
                 _env_file=None,  # type: ignore[call-arg]
                 coach_home=home,
+                openai_base_url=model,
                 coach_care_call="555 0100",
                 coach_care_text="555 0101",
                 coach_care_person="Marta, at the hall",
@@ -241,11 +248,16 @@ class Stage:
 
 @asynccontextmanager
 async def opened(
-    home: Path, reader: Reader, screener: Screener, search: Retriever, language: str
+    home: Path,
+    reader: Reader,
+    screener: Screener,
+    search: Retriever,
+    language: str,
+    model: str | None = None,
 ) -> AsyncIterator[Stage]:
-    """A stage with the program running, stopped afterwards."""
+    """A stage with the program running, stopped afterwards; `model` is a server's address."""
     clock = FixedClock()
-    parts = PlayedParts(home, clock, reader, screener, search)
+    parts = PlayedParts(home, clock, reader, screener, search, model)
     api = BotApi(home / "console.json", token=TOKEN, now=lambda: clock.now().timestamp())
     stage = Stage(home, parts, api, api.person("ana", language))
     await stage.start()

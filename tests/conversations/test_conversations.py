@@ -67,17 +67,21 @@ async def play(
     home: Path,
     rooms: tuple[Reader, Screener, Retriever],
     caplog: pytest.LogCaptureFixture,
+    model: str | None = None,
 ) -> None:
     """Do every step, then fail once with everything that was wrong, and the whole transcript."""
     caplog.set_level(logging.ERROR)
     faults: list[str] = []
-    async with opened(home, *rooms, dialogue.language) as stage:
+    async with opened(home, *rooms, dialogue.language, model) as stage:
         checked = 0
         for number, step in enumerate(dialogue.steps, 1):
             hear(stage, step)
             action = next(k for k in step if k in ACTIONS)
             try:
                 turn = await ACTIONS[action](stage, step[action])
+                yes = stage.choice_label("model_yes", turn.language)
+                if model and any(yes in row for row in turn.open_labels):
+                    turn = await ACTIONS["they press"](stage, yes)
             except AssertionError as error:
                 faults.append(f"step {number}: {error}")
                 break

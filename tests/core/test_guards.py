@@ -119,7 +119,9 @@ def test_a_bad_question_is_refused_for_its_reason(
     assert judge(" ".join(question.split()), TOLD[language], language, raw=question) is reason
 
 
-@pytest.mark.parametrize("reason", set(Refusal) - {Refusal.OTHER_ELEMENT, Refusal.SAME_QUOTE})
+@pytest.mark.parametrize(
+    "reason", set(Refusal) - {Refusal.OTHER_ELEMENT, Refusal.SAME_QUOTE, Refusal.NOT_READ}
+)
 def test_every_reason_has_an_example(reason: Refusal) -> None:
     by_hand = {Refusal.ASKED_BEFORE}
     assert reason in by_hand or any(reason is given for _, _, given in BAD)
@@ -243,9 +245,16 @@ def test_what_was_skipped_is_not_asked_for_again() -> None:
 
 def test_an_almost_verbatim_quotation_is_read_by_the_embedded_reader_instead() -> None:
     almost = reply(quotes={Element.SELF_CHALLENGE: "The 14 didn't come. Snow."})
+    almost = reply(
+        statuses={**almost.statuses, Element.SELF_DETAIL: Status.PRESENT},
+        quotes={**almost.quotes, Element.SELF_DETAIL: "snow. me and Rosa"},
+    )
     weighed = weigh(almost, EMBEDDED, BUS, "en", CoachingNotes())
     assert weighed.refusals == {Refusal.NOT_VERBATIM: 1}
-    assert weighed.reading.evidence == {Element.SELF_CHALLENGE: "me and Rosa at the stop 2am"}
+    assert weighed.reading.evidence == {
+        Element.SELF_CHALLENGE: "me and Rosa at the stop 2am",
+        Element.SELF_DETAIL: "snow. me and Rosa",
+    }
     alone = weigh(almost, None, BUS, "en", CoachingNotes())
     assert alone.reading.statuses[Element.SELF_CHALLENGE] is Status.MISSING
 
@@ -258,6 +267,15 @@ def test_one_quotation_cannot_show_everything() -> None:
     weighed = weigh(everything, EMBEDDED, BUS, "en", CoachingNotes())
     assert weighed.refusals[Refusal.SAME_QUOTE] == 6
     assert weighed.reading.statuses == EMBEDDED.statuses
+
+
+def test_a_model_that_has_not_read_is_not_believed_at_all() -> None:
+    deaf = reply(statuses=dict.fromkeys(ORDER_OF_CARE[StoryOf.SELF], Status.MISSING), quotes={})
+    weighed = weigh(deaf, EMBEDDED, BUS, "en", CoachingNotes())
+    assert weighed.refusals == {Refusal.NOT_READ: 1}
+    assert weighed.reading == EMBEDDED
+    nothing_there = weigh(deaf, reading(StoryOf.SELF), BUS, "en", CoachingNotes())
+    assert not nothing_there.refusals[Refusal.NOT_READ]
 
 
 def test_a_value_is_only_ever_the_tellers_own_words() -> None:

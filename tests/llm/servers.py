@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 import time
@@ -12,6 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 from bot.llm.coach import Where
 
@@ -164,3 +167,29 @@ def hangs_up() -> Answer:
         request.close_connection = True
 
     return answer
+
+
+def forwards(where: Where, kept: list[Answer]) -> Answer:
+    """Pass a request on to a real server, give back what it says, and keep that to say again."""
+
+    def answer(request: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
+        asking = Request(
+            f"{where.base_url}/chat/completions",
+            json.dumps(body).encode(),
+            {"Content-Type": "application/json"},
+        )
+        try:
+            with urlopen(asking, timeout=120) as found:
+                status, content = found.status, found.read().decode()
+        except HTTPError as error:
+            status, content = error.code, error.read().decode()
+        kept.append(sends(status, content))
+        kept[-1](request, body)
+
+    return answer
+
+
+def again(kept: list[Answer]) -> Answer:
+    """Everything kept, in turn, over and over."""
+    turns = itertools.cycle(kept)
+    return lambda request, body: next(turns)(request, body)
