@@ -14,6 +14,8 @@ from typing import Annotated
 
 import typer
 
+from bot.commands.prompts import app as prompts
+
 # The reader's matrices are small: a second thread costs more in waiting than it gives, and on a
 # busy machine it stalls for a second. Must be set before numpy is first imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -24,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Coach residents through public narrative; keep their stories only as they allow.",
 )
-prompts = typer.Typer(no_args_is_help=True, help="Practice prompts for groups.")
+app.add_typer(prompts, name="prompts")
 
 
 @app.command()
@@ -130,6 +132,44 @@ def withdraw(
     from bot.commands.withdraw import run as go
 
     raise typer.Exit(go(story, yes, sys.stdin, sys.stdout, sys.stderr))
+
+
+@app.command()
+def grant(
+    person: Annotated[str, typer.Argument(help="Name, Telegram number or resident id.")],
+    role: Annotated[str, typer.Argument(help="staff or organizer.")],
+    rights: Annotated[str, typer.Option(help="Only some of staff's: review,approve…")] = "",
+) -> None:
+    """Make somebody an organizer or staff."""
+    from bot.commands.grant import run as go
+
+    raise typer.Exit(go(person, role, rights, sys.stdout, sys.stderr))
+
+
+@app.command()
+def revoke(
+    person: Annotated[str, typer.Argument(help="Name, Telegram number or resident id.")],
+    role: Annotated[
+        str | None, typer.Argument(help="staff or organizer; both if left out.")
+    ] = None,
+) -> None:
+    """Take rights away; what they planned stops, and their invitations with it."""
+    from bot.commands.grant import revoke as go
+
+    raise typer.Exit(go(person, role, sys.stdout, sys.stderr))
+
+
+@app.command()
+def invite(
+    role: Annotated[str, typer.Argument(help="organizer or staff.")],
+    days: Annotated[int, typer.Option(help="How long the link works.")] = 7,
+    rights: Annotated[str, typer.Option(help="Only some of staff's: review,approve…")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Print a link that works once: whoever opens it first becomes organizer or staff."""
+    from bot.commands.invite import run as go
+
+    raise typer.Exit(go(role, rights, days, as_json, sys.stdout, sys.stderr))
 
 
 @app.command()

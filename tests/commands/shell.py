@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -53,3 +55,20 @@ def coach(
     out, err = done.stdout.decode(), done.stderr.decode()
     assert "Traceback" not in err, err
     return Ended(done.returncode, out, err)
+
+
+def coach_here(home: Path, *arguments: str, settings: Mapping[str, str] | None = None) -> Ended:
+    """Run `coach` in this process: for many small commands, where starting one is not the point."""
+    from typer.testing import CliRunner
+
+    from bot.__main__ import app
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [n for n in os.environ if n.startswith(("COACH_", "TELEGRAM_", "DATABASE_"))]:
+            patch.delenv(name)
+        patch.chdir(next(folder for folder in home.parents if folder.is_dir()))
+        done = CliRunner().invoke(
+            app, list(arguments), env={"COACH_HOME": str(home), **(settings or {})}
+        )
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return Ended(done.exit_code, done.stdout, done.stderr)

@@ -1,0 +1,129 @@
+"""`coach prompts`: what an organizer does, from the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bot.store.database import open_store
+from bot.usecases.ports import Group
+from tests.commands.shell import coach_here as coach
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A data folder with two groups, one in Madrid and one nobody has set up."""
+    home = tmp_path / "data"
+    home.mkdir()
+
+    async def save() -> None:
+        store = await open_store(f"sqlite:///{home / 'coach.sqlite'}")
+        at = datetime(2026, 1, 1, tzinfo=UTC)
+        async with store.work() as work:
+            await work.groups.save(
+                Group("g1", -1, "Hill [b]", "member", at, language="es", timezone="Europe/Madrid")
+            )
+            await work.groups.save(Group("g2", -2, "Quay", "left", at))
+            await work.commit()
+        await store.close()
+
+    asyncio.run(save())
+    return home
+
+
+def test_the_library_is_listed_for_people_and_for_programs(home: Path) -> None:
+    listed = coach(home, "prompts", "list", "--stage", "us", "--lang", "es")
+    assert listed.code == 0
+    assert "us-who-came" in listed.out
+    rows = [json.loads(x) for x in coach(home, "prompts", "list", "--json").out.splitlines()]
+    assert len(rows) >= 44
+    assert {"id", "stage", "move", "season", "own", "texts"} == set(rows[0])
+
+
+def test_a_dry_run_shows_the_post_the_times_and_who_is_left_out_and_does_nothing(
+    home: Path,
+) -> None:
+    shown = coach(
+        home, "prompts", "schedule", "self-nearly-quiet", "--at", "18:30", "--every", "month",
+        "--on", "tue", "--nth", "2", "--from", "2031-01-01", "--group", "hill [B]", "--group",
+        "g2", "--dry-run",
+    )  # fmt: skip
+    assert shown.code == 1, "a group that was left is not found"
+    shown = coach(
+        home, "prompts", "schedule", "self-nearly-quiet", "--at", "18:30", "--every", "month",
+        "--on", "tue", "--nth", "2", "--from", "2031-01-01", "--all", "--dry-run",
+    )  # fmt: skip
+    assert shown.code == 0
+    assert "Una vez de este mes" in shown.out
+    assert "[Practicar en privado]" in shown.out
+    assert "Hill [b] (Europe/Madrid): Tue 2031-01-14 18:30, Tue 2031-02-11 18:30" in shown.out
+    assert "Nothing was done. It would go to 1 group." in shown.out
+    assert coach(home, "prompts", "planned").out == "Nothing is planned.\n"
+
+
+def test_a_push_is_planned_paused_resumed_skipped_and_ended(home: Path) -> None:
+    made = coach(
+        home, "prompts", "schedule", "us-who-came", "now-one-yes", "--at", "18:00", "--every",
+        "2weeks", "--on", "mon,thu", "--tag", "north", "--json",
+    )  # fmt: skip
+    assert made.code == 1
+    assert coach(home, "prompts", "groups", "Hill", "--tag", "North").code == 0
+    made = coach(
+        home, "prompts", "schedule", "us-who-came", "now-one-yes", "--at", "18:00", "--every",
+        "2weeks", "--on", "mon,thu", "--tag", "north", "--json",
+    )  # fmt: skip
+    schedule = json.loads(made.out)["schedule"]
+    for verb, said in (
+        ("pause", "Now paused."),
+        ("resume", "Now active."),
+        ("skip", "Skipped: 20"),
+        ("end", "Now ended."),
+    ):
+        assert coach(home, "prompts", verb, schedule).out.startswith(said)
+    (row,) = coach(home, "prompts", "planned", "--ended", "--json").out.splitlines()
+    assert json.loads(row)["state"] == "ended"
+    assert coach(home, "prompts", "pause", schedule).code == 1
+
+
+def test_an_own_prompt_is_written_pushed_and_retired(home: Path) -> None:
+    made = coach(home, "prompts", "write", "Tell us about the stairs.", "--move", "us.who")
+    assert made.code == 0
+    assert "asks nothing yet" in made.err
+    own = made.out.strip()
+    pushed = coach(home, "prompts", "push", own, "--all", "--quiet", "21:00-08:00")
+    assert "Pushed to 1 group as" in pushed.out
+    assert coach(home, "prompts", "retire", own).code == 0
+    assert coach(home, "prompts", "push", own, "--all").code == 1
+
+
+def test_results_begin_empty_for_people_and_whole_for_programs(home: Path) -> None:
+    assert coach(home, "prompts", "results").out.strip() == "Nothing was pushed yet."
+    found = json.loads(coach(home, "prompts", "results", "--json").out)
+    assert found["total"]["posted"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("push", "self-nearly-quiet"), 2),
+        (("push", "nothing", "--all"), 1),
+        (("push", "self-nearly-quiet", "--group", "Nowhere"), 1),
+        (("push", "self-nearly-quiet", "--all", "--quiet", "late"), 2),
+        (("schedule", "self-nearly-quiet", "--at", "18:00", "--all"), 2),
+        (("schedule", "self-nearly-quiet", "--at", "18:00", "--every", "week", "--all"), 1),
+        (("schedule", "self-nearly-quiet", "--at", "6pm", "--every", "week", "--all"), 2),
+        (("list", "--stage", "them"), 2),
+        (("groups", "Hill", "--timezone", "Mars/Base"), 1),
+        (("write", "", "--move", "us.who"), 1),
+        (("write", "When?", "--move", "link.thread"), 2),
+    ],
+)
+def test_a_mistake_is_one_sentence(home: Path, arguments: tuple[str, ...], code: int) -> None:
+    ended = coach(home, "prompts", *arguments)
+    assert ended.code == code
+    assert ended.out == ""
+    assert ended.err.count("\n") == 1
