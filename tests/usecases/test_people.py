@@ -21,7 +21,7 @@ from bot.usecases.people import (
     is_invitation,
 )
 from bot.usecases.ports import Store
-from tests.store.places import everything_held, opened
+from tests.store.places import PLACES, everything_held, opened
 
 STAFF_MEMBER, ORGANIZER_HERE, RESIDENT = 11, 22, 33
 
@@ -41,9 +41,9 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    async with opened("sqlite", tmp_path) as store:
+@pytest.fixture(params=PLACES)
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    async with opened(request.param, tmp_path) as store:
         yield store
 
 
