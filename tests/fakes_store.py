@@ -228,6 +228,8 @@ class _Folders:
         folder = state.folders.pop(resident_id, None)
         if folder is None:
             return []
+        for key in [k for k in state.spendings if k[1] == resident_id]:
+            del state.spendings[key]
         chat = folder.identity.chat_id
         received = [k for k in state.inbox.values() if k.item.chat_id == chat]
         for kept in received:

@@ -89,6 +89,7 @@ async def examine(settings: Settings) -> list[Finding]:
         ("reader", _reader),
         ("screening", _screening),
         ("examples", _examples),
+        ("model", _model),
         ("token", _token),
         ("webhook", _webhook),
     ]
@@ -232,6 +233,24 @@ async def _examples(parts: Parts) -> str:
     if not found:
         raise Trouble("no passage was found; run `coach index`")
     return "found by meaning"
+
+
+async def _model(parts: Parts) -> str:
+    """One invented sentence is sent, never anybody's words."""
+    at = parts.settings.model_at
+    if at is None:
+        return "none set; the embedded coach asks by itself"
+    from bot.core.narrative import StoryOf
+    from bot.usecases.ports import CoachUnavailable, ToModel
+
+    try:
+        await parts.coach.coach(ToModel(StoryOf.SELF, "My hand was on my own door.", "en"))
+    except CoachUnavailable as error:
+        raise Trouble(
+            f"{parts.settings.openai_model} at {at} gives nothing usable ({error.reason}); "
+            "check OPENAI_API_KEY, OPENAI_BASE_URL and OPENAI_MODEL. Residents do not notice"
+        ) from error
+    return f"{parts.settings.openai_model} at {at} answers"
 
 
 async def _token(parts: Parts) -> str:

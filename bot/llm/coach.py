@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+from langchain_core.runnables import Runnable
 from langchain_openai import ChatOpenAI
 from langsmith import tracing_context
 from pydantic import BaseModel, SecretStr
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
+from bot.core.narrative import StoryOf
 from bot.llm.breaker import Breaker
 from bot.llm.faults import HOPELESS, TELLS_NOTHING, pause_before_retry, reason_of
 from bot.llm.instructions import Instructions
@@ -70,6 +72,7 @@ class ModelCoach:
             use_responses_api=False,
             streaming=False,
         )
+        self._bound: dict[StoryOf, Runnable[Any, Any]] = {}
         self.reader = f"{where.model}/coach-{instructions.version}"
 
     @property
@@ -136,14 +139,20 @@ class ModelCoach:
             SystemMessage(self._instructions.system(telling.stage)),
             HumanMessage(self._instructions.human(telling)),
         ]
-        asking = self._model.with_structured_output(
-            schema_of(telling.stage), method="json_schema", strict=True, include_raw=True
-        )
+        asking = self._asking(telling.stage)
         # Tracing would send the telling to a third place that nobody agreed to.
         with tracing_context(enabled=False):
             said = await asking.ainvoke(messages)
         assert isinstance(said, dict)
         return said
+
+    def _asking(self, stage: StoryOf) -> Runnable[Any, Any]:
+        """The model bound to a stage's shape; bound once, because binding takes milliseconds."""
+        if stage not in self._bound:
+            self._bound[stage] = self._model.with_structured_output(
+                schema_of(stage), method="json_schema", strict=True, include_raw=True
+            )
+        return self._bound[stage]
 
     def _cost(self, raw: Any, telling: ToModel) -> Spent:
         usage = getattr(raw, "usage_metadata", None) or {}

@@ -33,7 +33,8 @@ def healthy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "home"
     database(home)
     monkeypatch.chdir(tmp_path)
-    for name in ("TELEGRAM_BOT_TOKEN", "TELEGRAM_WEBHOOK_URL", "DATABASE_URL", "COACH_LANGUAGE"):
+    for name in ("TELEGRAM_BOT_TOKEN", "TELEGRAM_WEBHOOK_URL", "DATABASE_URL", "COACH_LANGUAGE",
+                 "OPENAI_API_KEY", "OPENAI_BASE_URL"):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
     for name, value in {"COACH_HOME": str(home), **CARE}.items():
         monkeypatch.setenv(name, value)
@@ -57,15 +58,24 @@ def test_all_is_well_and_every_check_is_named() -> None:
     assert code == 0, found
     assert list(found) == [
         "settings", "disk", "database", "quarantine", "words", "reader", "screening", "examples",
-        "token", "webhook",
+        "model", "token", "webhook",
     ]  # fmt: skip
+
+
+def test_a_model_that_does_not_answer_is_named_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    code, found = examine()
+    well, says = found["model"]
+    assert code == 1 and not well and "OPENAI_BASE_URL" in says and "unreachable" in says
 
 
 def test_people_read_a_line_a_check() -> None:
     out = io.StringIO()
     assert doctor.run(False, out, io.StringIO()) == 0
     lines = out.getvalue().splitlines()
-    assert len(lines) == 10 and all(line.startswith("ok    ") for line in lines)
+    assert len(lines) == 11 and all(line.startswith("ok    ") for line in lines)
 
 
 def test_a_missing_person_for_someone_in_danger_is_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
