@@ -6,7 +6,9 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +19,10 @@ from bot.core.narrative import ORDER_OF_CARE, Element, Status, StoryOf
 from bot.core.turn import Heard
 from bot.usecases.modelled import EVERYBODY, Budget
 from bot.usecases.ports import CoachUnavailable, FromModel, Spent, ToModel
-from tests.fakes import ScriptedScreener
+from tests.conversations.playing import opened
+from tests.fakes import ScriptedScreener, SteadyReader, corpus_retriever
 from tests.llm.residents import ANA, AT, Coached, coach_at
-from tests.llm.servers import ToldServer, says, told_server
+from tests.llm.servers import ToldServer, says, stalls, told_server
 from tests.llm.test_faults import GOOD_QUESTION, TOLD, answer
 
 
@@ -329,3 +332,31 @@ def test_a_stage_has_a_shape_of_its_own() -> None:
         names: dict[str, Any] = dict(schema_of(stage).model_fields)
         assert list(names)[-3:] == ["value", "aim", "question"]
         assert list(names)[:-3] == [e.short for e in ORDER_OF_CARE[stage]]
+
+
+async def test_on_telegram_too_a_new_message_ends_the_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COACH_MODEL_DEADLINE", "3")
+    rooms = SteadyReader(), ScriptedScreener(), corpus_retriever()
+    with told_server(stalls(8)) as server:
+        async with opened(tmp_path, *rooms, "en", server.where.base_url) as stage:
+            stage.person.says("/start")
+            await stage.after("starts")
+            for label in ("Yes, in English", "18 or older", "Yes, begin", "Yes, let it help"):
+                stage.press(label)
+                await stage.after("presses")
+            for _ in range(3):
+                stage.press("Skip")
+                await stage.after("skips")
+            stage.person.says(TOLD)
+            await stage.after("tells")
+            began = time.monotonic()
+            stage.person.says("that's it")
+            assert await asyncio.to_thread(server.was_asked.wait, 10)
+            stage.person.says("and i still had the money for one taxi in my hand")
+            turn = await stage.after("writes on")
+            # The second reading waits for the whole deadline; the first must not have.
+            assert time.monotonic() - began < 2 * 3.0
+            asked = [line.key for line in turn.lines if line.key.startswith("questions.")]
+            assert len(asked) == 2 and len(server.asked) == 2
