@@ -88,9 +88,8 @@ class Tally:
             self._count("commitments_kept", kept)
         for name, kind in _LABELLED.items():
             values = {x.value for x in story.labels if x.kind is kind}
-            values |= {
-                _one_line(story.answers[f]) for f in _ANSWERED.get(name, ()) if story.answers.get(f)
-            }
+            answers = (story.answers.get(f) for f in _ANSWERED.get(name, ()))
+            values |= {_one_line(told) for told in answers if told}
             for value in values:
                 self._count(name, value)
         self._count("conflict", _conflict(story.answers.get("conflict")))
@@ -137,7 +136,8 @@ class Tally:
 
     def _absent(self) -> list[tuple[str, str]]:
         """Kinds of story and place of which there is none at all."""
-        parts, places = self.counts.get("parts", {}), self.counts.get("places", {})
+        told: Counter[str] = Counter()
+        parts, places = self.counts.get("parts", told), self.counts.get("places", told)
         absent = [("parts", s.value) for s in StoryOf if s.value not in parts]
         return absent + [("places", p) for p in PLACE_TYPES if p not in places]
 
