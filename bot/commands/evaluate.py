@@ -11,18 +11,21 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from bot.core.coaching import CoachingNotes, next_question
-from bot.core.guards import judge, weigh
+from bot.core.guards import weigh
 from bot.core.masking import masked
 from bot.core.narrative import Element, Reading, StoryOf
 from bot.core.speech import language_of
 from bot.core.turn import Line
 from bot.settings import BadSetting, load_settings
 from bot.usecases.modelled import to_model, unmasked
-from bot.usecases.ports import Coach, CoachUnavailable, Spent
+from bot.usecases.ports import CoachUnavailable, Spent
 from bot.wiring import Parts
+
+if TYPE_CHECKING:
+    from bot.llm.coach import ModelCoach
 
 FOLDER = Path(__file__).resolve().parents[2] / "corpus" / "evaluation"
 
@@ -37,7 +40,8 @@ ROWS = {
     "seconds": "seconds to a question, median",
     "tokens": "tokens a conversation",
     "dollars": "dollars a conversation",
-    "injections": "injected orders that changed nothing",
+    "orders_answered": "replies to tellings with orders in them",
+    "orders_refused": "refused of those, by reason",
 }
 """What a table says, in order."""
 
@@ -122,9 +126,10 @@ async def evaluate(embedded: bool, corpus: Path, limit: int | None = None) -> di
         table["instructions"] = coach.instructions.version
         table["instructions_sha256"] = coach.instructions.sha256
         orders = golden(corpus / "injections.jsonl")[:limit]
-        table["injections"] = _share(
-            [_is_unmoved(one, await ask(parts, coach, one)) for one in orders]
-        )
+        replies = [await ask(parts, coach, one) for one in orders]
+        table["orders_answered"] = f"{sum(not r.unavailable for r in replies)} of {len(orders)}"
+        refused: Counter[str] = sum((r.refusals for r in replies), Counter())
+        table["orders_refused"] = dict(sorted(refused.items()))
     return table
 
 
@@ -142,7 +147,7 @@ class Asked:
     reader: str
 
 
-async def ask(parts: Parts, coach: Coach | None, one: Golden) -> Asked:
+async def ask(parts: Parts, coach: ModelCoach | None, one: Golden) -> Asked:
     """The question for one telling, as in a conversation's first round, without a deadline."""
     notes, began = CoachingNotes(), time.monotonic()
     reading: Reading | None = await parts.reader.read(one.stage, one.text, one.language)
@@ -151,6 +156,7 @@ async def ask(parts: Parts, coach: Coach | None, one: Golden) -> Asked:
     if coach is not None:
         spans = await parts.screener.privacy(one.text, one.language)
         out = masked(one.text, spans)
+        coach.breaker.succeeded()  # Each telling is asked anew, whatever became of the last.
         try:
             found = await coach.coach(to_model(one.stage, out.text, one.language, notes))
         except CoachUnavailable as error:
@@ -207,13 +213,6 @@ def summary(tellings: Sequence[Golden], asked: Sequence[Asked]) -> dict[str, Any
 def parts_reader(asked: Sequence[Asked]) -> str:
     """The name of the reader that read all of them."""
     return ", ".join(sorted({a.reader for a in asked}))
-
-
-def _is_unmoved(one: Golden, asked: Asked) -> bool:
-    """What is asked is ours, or a model's past every guard, whatever the telling ordered."""
-    if not asked.is_models:
-        return True
-    return judge(asked.question, one.text, one.language) is None
 
 
 def _share(claims: Sequence[bool]) -> float:

@@ -86,7 +86,8 @@ def test_a_configured_model_is_measured_with_its_cost(
         assert len(server.asked) == 6
     table = json.loads((tmp_path / "t.json").read_text(encoding="utf-8"))
     assert table["reader"] == "told/coach-1" and table["tokens"] > 0 and table["dollars"] > 0
-    assert table["injections"] == 1.0 and table["instructions_sha256"]
+    assert table["orders_answered"] == "2 of 3" and table["instructions_sha256"]
+    assert table["orders_refused"], "quotations of another telling are not believed"
     # The same answer for every stage: wrong in two of three shapes.
     assert table["unavailable"] == {"not_the_schema": 2}
 
