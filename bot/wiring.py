@@ -408,9 +408,7 @@ def modelled(parts: Parts, lazily: Lazily, store: Store, meter: Meter | None) ->
         chosen.coach_model_tokens_day,
         chosen.coach_model_dollars_day,
     )
-    return Modelled(
-        lazily, lazily, store, parts.clock, meter, budget, chosen.coach_model_deadline
-    )
+    return Modelled(lazily, lazily, store, parts.clock, meter, budget, chosen.coach_model_deadline)
 
 
 def organized(
@@ -421,9 +419,7 @@ def organized(
     from bot.words.practice import load_library
 
     library = load_library(parts.words.languages)
-    return organize(
-        store, library, parts.words, parts.clock, new_id, new_token, telegram, wake
-    )
+    return organize(store, library, parts.words, parts.clock, new_id, new_token, telegram, wake)
 
 
 @contextlib.asynccontextmanager

@@ -16,6 +16,15 @@ from bot.core.narrative import Element, Reading, StoryOf
 
 
 @dataclass(frozen=True)
+class Prompted:
+    """The practice prompt whose button brought somebody here: its words by language, the group's
+    first, and the story it practises."""
+
+    texts: Mapping[str, str]
+    stage: StoryOf
+
+
+@dataclass(frozen=True)
 class Heard:
     """What a person did, already stripped of Telegram: one of text, press, command or other.
 
@@ -24,7 +33,7 @@ class Heard:
     names content that is not text (voice, photo…); `text` then holds words that came with it.
     `edited` is a message changed afterwards: `messages` holds its id and its words as they are now.
     `profile_name` and `language_code` are what Telegram says, if anything. `file` is Telegram's
-    name for a voice note, `size` its bytes when known.
+    name for a voice note, `size` its bytes when known. `prompted` comes with /start from a group.
     """
 
     text: str | None = None
@@ -39,6 +48,7 @@ class Heard:
     messages: tuple[tuple[int, str], ...] = ()
     file: str | None = None
     size: int | None = None
+    prompted: Prompted | None = None
 
 
 @dataclass(frozen=True)

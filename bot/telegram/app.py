@@ -17,8 +17,12 @@ from bot.telegram.measured import LONGEST_TURN, SILENT_SECONDS, MeasuredTurns
 from bot.telegram.polling import ALLOWED, Patience, PatientBot, Polling
 from bot.telegram.render import Words
 from bot.telegram.sender import Sender
+from bot.telegram.turns import Here
 from bot.telegram.webhook import Hook, Webhook, reached
+from bot.usecases.groups import Telegram
+from bot.usecases.organized import Organized
 from bot.usecases.ports import Clock, InboxItem, Meter, Store, StoreUnavailable, Unmeasured
+from bot.usecases.pusher import Pusher
 from bot.usecases.residents import Residents
 
 log = logging.getLogger(__name__)
@@ -53,12 +57,15 @@ class TelegramCoach:
         say: Callable[[str], None] = log.warning,
         patience: Patience | None = None,
         figures: Figures | None = None,
+        organized: Callable[[Telegram, Callable[[], None]], Organized] | None = None,
     ) -> None:
         """`request` and `updates_request` replace HTTP, as in the terminal and in tests.
 
         With a `hook` updates are brought, to `receive`; without one they are fetched. `say` tells
         whoever started the program something. `figures` are the flood limits to keep: Telegram's,
-        unless `request` leads to a Bot API in this process, which has none.
+        unless `request` leads to a Bot API in this process, which has none. `organized` makes the
+        organizers' and staff's side around Telegram, waking the sender; without it there are only
+        residents.
         """
         meter = meter or Unmeasured()
         bot = PatientBot(
@@ -74,7 +81,10 @@ class TelegramCoach:
         self._sender = Sender(
             bot, store, words, lambda: _scrub(store, clock), limits=limits, now=clock.now
         )
-        self._turns = MeasuredTurns(meter, bot, store, residents, words, self._sender.wake, clock)
+        self._organized = organized(Here(bot), self._sender.wake) if organized else None
+        self._turns = MeasuredTurns(
+            meter, bot, store, residents, words, self._sender.wake, clock, self._organized
+        )
         self._turns.may_act, self._turns.room = self._sender.may_act, self._sender.room
         self._lanes = Lanes(store, self._turns)
 
@@ -103,6 +113,9 @@ class TelegramCoach:
             asyncio.create_task(self._introduce(), name="introducing"),
             asyncio.create_task(self._look(), name="looking"),
         ]
+        if self._organized is not None:
+            pushing = self._push(self._organized.pusher)
+            self._background.append(asyncio.create_task(pushing, name="pushing"))
 
     async def receive(self, body: bytes) -> None:
         """Keep one update that Telegram brought. Raises StoreUnavailable: then bring it again."""
@@ -154,6 +167,15 @@ class TelegramCoach:
                 await self._returned(self._lanes.wake)
             except Exception as error:
                 log.warning("quarantine not looked at: %s", place_of(error))
+
+    async def _push(self, pusher: Pusher) -> None:
+        """Post practice prompts when they are due; what goes wrong is tried again."""
+        while True:
+            try:
+                await pusher.run()
+            except Exception as error:
+                log.error("pushing failed: %s", place_of(error))
+                await asyncio.sleep(LOOK_EVERY)
 
     async def _returned(self, wake: Callable[[InboxItem], None]) -> None:
         """Tell of updates put back, while their rows are locked: a lane cannot end one meanwhile,

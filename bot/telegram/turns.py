@@ -6,17 +6,20 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 from telegram import ChatMemberAdministrator, ChatMemberOwner
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, Forbidden, TelegramError
 
-from bot.core.turn import Line, Say
+from bot.core.practice import is_opening
+from bot.core.turn import Heard, Line, Prompted, Say
 from bot.telegram.polling import PatientBot
 from bot.telegram.render import Words
 from bot.telegram.updates import Forged, Incoming, Said, Tapped
 from bot.usecases.groups import Addressed, InGroups, Migrated, Standing
+from bot.usecases.organized import Organized
 from bot.usecases.outgoing import body_of
 from bot.usecases.ports import Clock, OutboxItem, Store, StoreUnavailable
 from bot.usecases.residents import Residents
@@ -42,8 +45,13 @@ class Turns:
         words: Words,
         wake: Callable[[], None],
         clock: Clock,
+        organized: Organized | None = None,
     ) -> None:
-        """`wake` is called when there is something new in the outbox."""
+        """`wake` is called when there is something new in the outbox.
+
+        `organized` is what organizers and staff do; without it there are residents only.
+        """
+        self._organized = organized
         self._bot, self._store, self._residents = bot, store, residents
         self._words, self._wake = words, wake
         self._groups = InGroups(
@@ -89,10 +97,33 @@ class Turns:
             self.stop_spinning(turn.query_id)
         typing = asyncio.create_task(self._show_typing(turn.sender.chat_id), name="typing")
         try:
-            await self._residents.hear(turn.sender, turn.heard, update_ids)
+            if not await self._at_desk(turn, update_ids):
+                heard = await self._prompted(turn)
+                await self._residents.hear(turn.sender, heard, update_ids)
         finally:
             typing.cancel()
         self._wake()
+
+    async def _at_desk(self, turn: Said, update_ids: list[int]) -> bool:
+        """Whether it was for the desk, and is done."""
+        if self._organized is None:
+            return False
+        was = await self._organized.desk.hear(turn.sender, turn.heard, update_ids)
+        if was:
+            self._organized.pusher.wake()
+        return was
+
+    async def _prompted(self, turn: Said) -> Heard:
+        """What was heard, with the practice prompt whose button led here; the tap is counted."""
+        heard = turn.heard
+        is_tap = heard.command == "start" and is_opening(heard.argument)
+        if self._organized is None or not is_tap:
+            return heard
+        opened = await self._organized.pushing.open(heard.argument, turn.sender.telegram_id)
+        if opened is None:
+            return heard
+        texts = {opened.language: opened.text, **opened.prompt.texts}
+        return replace(heard, prompted=Prompted(texts, opened.prompt.stage))
 
     async def _tapped(self, turn: Tapped, update_ids: list[int]) -> None:
         """A button in a group: the notice is for who pressed, the words are for everybody."""

@@ -53,6 +53,7 @@ from bot.usecases.ports import (
     UnitOfWork,
     Unmeasured,
 )
+from bot.usecases.pushing import note_progress
 
 log = logging.getLogger(__name__)
 
@@ -140,6 +141,7 @@ class Residents:
                 await self._erase(work, folder, moves, self._language(folder, heard))
             else:
                 await work.folders.save(folder)
+                await note_progress(work, folder, self._clock.now())
                 language = self._language(folder, heard)
                 await work.outbox.add(self._items(folder, moves, language))
             # Whoever writes can be written to, even if the news of it comes later.

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from secrets import token_urlsafe
 from tempfile import mkdtemp
 from threading import Thread
 
@@ -23,8 +24,11 @@ from bot.core.narrative import StoryOf
 from bot.core.story import Folder
 from bot.store.database import SqlStore, migrate, open_store
 from bot.telegram.app import TelegramCoach
+from bot.usecases.groups import Telegram
+from bot.usecases.organized import Organized, organize
 from bot.usecases.ports import Retriever, Screener, Store
 from bot.usecases.residents import Residents
+from bot.words.practice import load_library
 from tests.fakes import FixedClock, ScriptedScreener, SteadyReader, catalogue, corpus_retriever
 
 SECONDS = 20.0
@@ -130,6 +134,10 @@ def on_disk(home: Path) -> bytes:
     return b"".join(path.read_bytes() for path in sorted(home.rglob("*")) if path.is_file())
 
 
+def _new_token() -> str:
+    return token_urlsafe(18)
+
+
 @asynccontextmanager
 async def running(
     home: Path,
@@ -141,8 +149,12 @@ async def running(
     reader: SteadyReader | None = None,
     clock: FixedClock | None = None,
     request: Callable[[BotApi], BaseRequest] = InProcessRequest,
+    with_desk: bool = False,
 ) -> AsyncIterator[Stage]:
-    """The bot on the data directory `home`, started; stopped at the end."""
+    """The bot on the data directory `home`, started; stopped at the end.
+
+    With a desk for organizers only when asked: loading practice prompts takes a moment.
+    """
     store = await open_store(database(home))
     assert isinstance(store, SqlStore)
     api = api or BotApi(home / "console.json")
@@ -158,9 +170,19 @@ async def running(
         clock,
         lambda: f"id-{clock.now():%H%M%S%f}-{next(numbers)}-{home.name}",
     )
+
+    def new_id() -> str:
+        return f"{next(numbers):032x}"
+
+    def organized(telegram: Telegram, wake: Callable[[], None]) -> Organized:
+        library = load_library(catalogue().languages)
+        kept = around(store)
+        return organize(kept, library, catalogue(), clock, new_id, _new_token, telegram, wake)
+
     coach = TelegramCoach(
         around(store), residents, catalogue(), clock, api.token,
         request=request(api), updates_request=InProcessRequest(api),
+        organized=organized if with_desk else None,
     )  # fmt: skip
     try:
         await coach.start()

@@ -13,6 +13,7 @@ from bot.core.conversation import (
     closing,
     finishing,
     messages,
+    practising,
     releasing,
     rights,
     sketching,
@@ -214,4 +215,4 @@ def _is_second_tap(talk: Talk) -> bool:
     return talk.heard.choice == last[1] and talk.heard.turn == last[0]
 
 
-__all__ = ["arriving", "converse", "finishing", "releasing", "sketching", "telling"]
+__all__ = ["arriving", "converse", "finishing", "practising", "releasing", "sketching", "telling"]

@@ -77,11 +77,16 @@ def hear_consent(talk: Talk) -> None:
     """Yes starts the coaching; no keeps nothing."""
     if talk.choice in ("agree", "yes", "go_on"):
         talk.folder.resident.participation = Participation(WORDING, talk.language, talk.now)
+        held = talk.session.notes.get("prompt")
         talk.begin_story()
+        first = "prompted" if held else "sketch_now"
+        if held:
+            # They came by a practice prompt: it comes before everything else.
+            talk.session.notes["prompt"] = held
         if model.is_undecided(talk):
-            talk.go("model", aside_return="sketch_now")
+            talk.go("model", aside_return=first)
         else:
-            talk.go("sketch_now")
+            talk.go(first)
     elif talk.choice in ("not_now", "no"):
         talk.say("arriving.not_now", choices=[buttons("agree")])
     elif talk.choice == "my_words":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.core.conversation import model
+from bot.core.conversation import model, practising
 from bot.core.conversation.arriving import next_arrival
 from bot.core.conversation.closing import undo
 from bot.core.conversation.releasing import emptied, new_story, release_lines
@@ -45,8 +45,10 @@ def go_back(talk: Talk) -> None:
 
 
 def start(talk: Talk) -> None:
-    """Hello, or: here is where we were."""
-    if not talk.has_joined:
+    """Hello, or: here is where we were, or the practice prompt that brought them."""
+    if talk.heard.prompted is not None:
+        practising.arrive(talk)
+    elif not talk.has_joined:
         talk.go(next_arrival(talk))
     elif talk.session.step in ("care", "slow"):
         talk.stay()

@@ -6,7 +6,7 @@ knows where each person is, and makes every act, its answer and the update's end
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
@@ -28,6 +28,15 @@ from bot.usecases.residents import CONFLICT_TRIES, Sender
 
 PREFIX = "desk."
 """Every button of the desk begins so."""
+
+
+class Outside(Exception):
+    """A visit has to know something from outside first; no transaction may be open meanwhile."""
+
+    def __init__(self, ask: Callable[[], Awaitable[None]]) -> None:
+        """`ask` finds it out and keeps it where the room will look; then the visit is repeated."""
+        super().__init__()
+        self.ask = ask
 
 
 @dataclass(frozen=True)
@@ -95,7 +104,9 @@ class Desk:
             except Conflict:
                 if attempt + 1 == CONFLICT_TRIES:
                     raise
-        return False
+            except Outside as wish:
+                await wish.ask()
+        raise Conflict("a visit asked outside again and again")
 
     async def _hear(self, sender: Sender, heard: Heard, update_ids: Sequence[int]) -> bool:
         async with self._store.work() as work:

@@ -1,0 +1,48 @@
+"""All that organizers and staff need around one bot: the desk, pushing, and its clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bot.core.practice import PracticePrompt
+from bot.core.turn import Phrasebook
+from bot.usecases.desk import Desk, Room
+from bot.usecases.desk.arriving import Arriving
+from bot.usecases.desk.organizing import Organizing
+from bot.usecases.desk.screens import Admins, Around
+from bot.usecases.groups import Telegram
+from bot.usecases.ports import Clock, Store
+from bot.usecases.pusher import Pusher
+from bot.usecases.pushing import Pushing
+
+
+@dataclass(frozen=True)
+class Organized:
+    """Made once for a bot. Whoever runs the bot runs `pusher` beside it."""
+
+    desk: Desk
+    pushing: Pushing
+    pusher: Pusher
+
+
+def organize(
+    store: Store,
+    library: Mapping[str, PracticePrompt],
+    book: Phrasebook,
+    clock: Clock,
+    new_id: Callable[[], str],
+    new_token: Callable[[], str],
+    telegram: Telegram,
+    wake: Callable[[], None],
+) -> Organized:
+    """`wake` is called when there is something new to send; for `new_token` see People."""
+    around = Around(library, book.languages, clock, new_id, new_token, telegram, Admins(telegram))
+    rooms: list[Callable[[Store], Room]] = [
+        lambda store: Arriving(store, around),
+        lambda store: Organizing(store, around),
+    ]
+    pushing = Pushing(
+        store, library, book.languages, clock, new_id, new_token, lambda: telegram.name
+    )
+    return Organized(Desk(store, rooms, book, clock), pushing, Pusher(pushing, clock, wake))
