@@ -87,14 +87,14 @@ class Tally:
         if kept:
             self._count("commitments_kept", kept)
         for name, kind in _LABELLED.items():
-            values = {x.value for x in story.labels if x.kind is kind}
+            values: set[str] = {x.value for x in story.labels if x.kind is kind}
             answers = (story.answers.get(f) for f in _ANSWERED.get(name, ()))
             values |= {_one_line(told) for told in answers if told}
             for value in values:
                 self._count(name, value)
         self._count("conflict", _conflict(story.answers.get("conflict")))
         for field_name in ("feeling", "source", "commonness"):
-            answer = story.answers.get(field_name)
+            answer = story.answers.get(field_name, "")
             if answer in _OFFERED[field_name]:
                 self._count(field_name, answer)
             elif answer:
