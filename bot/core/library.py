@@ -108,6 +108,12 @@ def label(kind: str, value: str, asserted_by: str) -> Label:
     return Label(made.kind, words.casefold(), asserted_by)
 
 
+def value_words(told: str) -> tuple[str, ...]:
+    """Each of the value words somebody named in one answer, as told; longer phrases stay whole."""
+    words = (" ".join(piece.split()) for piece in re.split(r"[,;\n]", told))
+    return tuple(dict.fromkeys(w for w in words if w))
+
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bot.core.library import PLACE_TYPES, Label, LabelKind, safe_total, suppressed
+from bot.core.library import PLACE_TYPES, Label, LabelKind, safe_total, suppressed, value_words
 from bot.core.narrative import StoryOf
 
 STAFF_SMALLEST, PUBLIC_SMALLEST = 5, 10
@@ -89,7 +89,7 @@ class Tally:
         for name, kind in _LABELLED.items():
             values: set[str] = {x.value for x in story.labels if x.kind is kind}
             answers = (story.answers.get(f) for f in _ANSWERED.get(name, ()))
-            values |= {_one_line(told) for told in answers if told}
+            values |= {words for told in answers if told for words in value_words(told)}
             for value in values:
                 self._count(name, value)
         self._count("conflict", _conflict(story.answers.get("conflict")))
@@ -178,11 +178,6 @@ def _conflict(answer: str | None) -> str:
     if not answer:
         return "not_said"
     return "not_named" if answer == "none" else "named"
-
-
-def _one_line(words: str) -> str:
-    """As told, in its own language and letters; only line breaks and doubled spaces go."""
-    return " ".join(words.split())
 
 
 def _chart(name: str, counts: Mapping[str, int], smallest: int) -> Chart:

@@ -68,6 +68,7 @@ class Refusal(StrEnum):
     NOT_CLAIMED = "not_claimed"
     DECIDED = "decided"
     ANOTHER_READER = "another_reader"
+    OWN_STORY = "own_story"
     CHANGED = "changed"
     BAD_REASON = "bad_reason"
     NOTE_TOO_LONG = "note_too_long"
@@ -86,6 +87,7 @@ _SENTENCES: Mapping[Refusal, str] = {
     Refusal.NOT_CLAIMED: "Claim the story first, or again: a claim lasts half an hour.",
     Refusal.DECIDED: "This text has been decided already.",
     Refusal.ANOTHER_READER: "The teller asked for a second reader, who has to be somebody else.",
+    Refusal.OWN_STORY: "This is your own story; somebody else has to read it.",
     Refusal.CHANGED: "The story was changed or released anew meanwhile; read it again.",
     Refusal.BAD_REASON: "That is not a reason on the list.",
     Refusal.NOTE_TOO_LONG: f"A note has at most {LONGEST_NOTE} characters.",

@@ -166,6 +166,14 @@ class SqlLibrary(SqlExports):
     async def approve(self, approval: Approval) -> None:
         """Put the story into the library and, where passages are marked, ask for the index."""
         submission = approval.submission
+        # Holding the release's row keeps its teller from ending it until this is decided.
+        held = await self._transaction.write(
+            update(releases)
+            .where(releases.c.id == submission.release_id, releases.c.ended_at.is_(None))
+            .values(ended_at=None)
+        )
+        if not held:
+            raise Conflict("The teller ended this release meanwhile; look again.")
         await self._transaction.write(
             insert(library_entries).values(
                 release_id=submission.release_id,
