@@ -14,7 +14,8 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
 COMMANDS = sorted(
-    str(c.name or getattr(c.callback, "__name__", "")) for c in app.registered_commands
+    str(c.name or getattr(getattr(c, "callback", None), "__name__", ""))
+    for c in (*app.registered_commands, *app.registered_groups)
 )
 
 
