@@ -135,6 +135,55 @@ def withdraw(
 
 
 @app.command()
+def review(
+    story: Annotated[str, typer.Argument(help="Story id, or how it begins.")] = "",
+    approve: Annotated[bool, typer.Option("--approve", help="Take it into the library.")] = False,
+    return_for: Annotated[str, typer.Option("--return", help="Give it back: a reason.")] = "",
+    hold: Annotated[bool, typer.Option("--hold", help="Decide later.")] = False,
+    escalate: Annotated[
+        str, typer.Option(help="collective_consent or minor_consent is needed.")
+    ] = "",
+    claim: Annotated[bool, typer.Option("--claim", help="Keep others away for now.")] = False,
+    let_go: Annotated[bool, typer.Option("--let-go", help="Give a claim up.")] = False,
+    note: Annotated[str, typer.Option(help="To the teller, with --return.")] = "",
+    theme: Annotated[list[str] | None, typer.Option(help="What it is about; repeat.")] = None,
+    place: Annotated[str, typer.Option(help="city, town, village, suburb or rural.")] = "",
+    value: Annotated[list[str] | None, typer.Option(help="A value word as told; repeat.")] = None,
+    mark: Annotated[
+        list[str] | None, typer.Option(help="A passage to show: self.choice=its words; repeat.")
+    ] = None,
+    suggested: Annotated[
+        bool, typer.Option("--suggested", help="Show, or with --approve mark, found passages.")
+    ] = False,
+    sha256: Annotated[str, typer.Option(help="Decide only about the text with this hash.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Review released stories: in a row on a terminal, or one act by options."""
+    from bot.commands.review import Wish
+    from bot.commands.review import run as go
+
+    wished = {
+        "approve": approve, "return": bool(return_for), "hold": hold, "escalate": bool(escalate),
+        "claim": claim, "let_go": let_go,
+    }  # fmt: skip
+    acts = [name for name, is_wished in wished.items() if is_wished]
+    if len(acts) > 1:
+        raise typer.BadParameter("one act at a time")
+    labels = [("theme", t) for t in theme or ()] + [("value", v) for v in value or ()]
+    wish = Wish(
+        story,
+        acts[0] if acts else "",
+        return_for or escalate,
+        note,
+        sha256,
+        [*labels, *([("place", place)] if place else [])],
+        mark or (),
+        suggested,
+    )
+    raise typer.Exit(go(wish, as_json, sys.stdin, sys.stdout, sys.stderr))
+
+
+@app.command()
 def grant(
     person: Annotated[str, typer.Argument(help="Name, Telegram number or resident id.")],
     role: Annotated[str, typer.Argument(help="staff or organizer.")],
