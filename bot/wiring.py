@@ -10,12 +10,12 @@ import os
 import secrets
 import threading
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any
 
 from bot.core.care import Safety, Span
@@ -25,6 +25,7 @@ from bot.settings import Settings
 from bot.usecases.ports import (
     Coach,
     CoachUnavailable,
+    Embedder,
     FromModel,
     Meter,
     Passage,
@@ -48,9 +49,12 @@ if TYPE_CHECKING:
 
     from bot.reading.embedding import BundledEmbedder
     from bot.reading.encoder import SentenceEncoder
+    from bot.retrieval.index import ChromaRetriever
     from bot.telegram.app import TelegramCoach
     from bot.telegram.webhook import Hook
     from bot.usecases.groups import Telegram
+    from bot.usecases.library import Librarian
+    from bot.usecases.library_ports import Shared
     from bot.usecases.modelled import Modelled
     from bot.usecases.organized import Organized
     from bot.usecases.ports import Store
@@ -167,12 +171,9 @@ class Parts:
         return EmbeddedScreener()
 
     @cached_property
-    def retriever(self) -> Retriever:
-        """Example passages in embedded Chroma."""
-        from bot.retrieval.index import ChromaRetriever
-
-        home = self.settings.coach_home
-        return ChromaRetriever(home / "examples", CORPUS / "narratives", self.embedder)
+    def retriever(self) -> ChromaRetriever:
+        """Example passages in embedded Chroma: the corpus's and the library's."""
+        return examples_index(self.settings, self.embedder)
 
     @cached_property
     def coach(self) -> Coach:
@@ -219,6 +220,102 @@ class Parts:
 
         self.settings.coach_home.mkdir(parents=True, exist_ok=True)
         return await open_store(self.settings.database)
+
+
+def examples_index(settings: Settings, embedder: Embedder) -> ChromaRetriever:
+    """The example index of a data directory, over the corpus and the library's own passages."""
+    from bot.retrieval.index import ChromaRetriever
+    from bot.retrieval.library import LibrarySource
+
+    source = LibrarySource(Sharing(settings))
+    home = settings.coach_home
+    return ChromaRetriever(home / "examples", CORPUS / "narratives", embedder, [source])
+
+
+class Sharing:
+    """Asks the database what the library shares with residents; see retrieval.library.Shares.
+
+    Opened anew each time, in whatever thread asks: nothing is held open, so that nothing can
+    stay behind or be out of date.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Nothing is opened yet."""
+        self._settings = settings
+
+    def __call__(
+        self,
+        move: Element | None = None,
+        language: str | None = None,
+        story_id: str | None = None,
+    ) -> Sequence[Shared]:
+        """What may be shown now; nothing where there is no database yet."""
+        from bot.store.database import is_there
+
+        if not is_there(self._settings.database):
+            return []
+        return asyncio.run(self._ask(move, language, story_id))
+
+    async def _ask(
+        self, move: Element | None, language: str | None, story_id: str | None
+    ) -> Sequence[Shared]:
+        from bot.store.database import open_store
+
+        store = await open_store(self._settings.database)
+        try:
+            async with store.work() as work:
+                return await work.library.shared(SystemClock().now(), move, language, story_id)
+        finally:
+            await store.close()
+
+
+class IndexInStep:
+    """The port Examples: the example index, brought in line in a thread."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Nothing is loaded until there is something to do."""
+        self._parts = parts
+
+    async def renew(self, story_ids: Sequence[str]) -> int:
+        """See library_ports.Examples."""
+        retriever = await asyncio.to_thread(lambda: self._parts.retriever)
+        return await retriever.renew()
+
+
+def librarian(parts: Parts, store: Store) -> Librarian:
+    """What finishes erasures and tells tellers their news."""
+    from bot.exporting.home import Home
+    from bot.usecases.library import Librarian
+
+    return Librarian(store, parts.clock, IndexInStep(parts), Home(parts.settings.coach_home))
+
+
+def erasing_store(parts: Parts, store: Store) -> Store:
+    """The store, whose scrubbing erases in the index and among files as well."""
+    from bot.usecases.library import Erasing
+
+    return Erasing(store, librarian(parts, store).finish)
+
+
+ERASE_EVERY, TELL_EVERY = 2.0, 60.0
+"""Seconds between looks at what is left to erase, one small query, and at what is to be told."""
+
+
+async def keep_library(keeper: Librarian, wake: Callable[[], None]) -> None:
+    """Finish erasures and tell news, for ever; what goes wrong is tried again."""
+    tell_at = 0.0
+    while True:
+        pause = ERASE_EVERY
+        try:
+            await keeper.finish()
+            if monotonic() >= tell_at:
+                tell_at = monotonic() + TELL_EVERY
+                if await keeper.sweep():
+                    wake()
+        except Exception as error:
+            log.warning("the library waits: %s", type(error).__name__)
+            pause = 10 * ERASE_EVERY
+        await asyncio.sleep(pause)
 
 
 def care_lines(settings: Settings, words: Catalogue, language: str) -> str:
@@ -441,13 +538,16 @@ async def telegram_coach(
     """
     from bot.telegram.app import TelegramCoach
     from bot.telegram.voice import TelegramRecordings
+    from bot.usecases.library import Erasing
     from bot.usecases.listening import Listening
     from bot.usecases.residents import Residents
 
     asyncio.get_running_loop().set_default_executor(DaemonThreads())
     lazily = Lazily(parts, meter)
     async with opened(parts) as opened_store:
-        store = around(opened_store) if around else opened_store
+        inner = around(opened_store) if around else opened_store
+        keeper = librarian(parts, inner)
+        store: Store = Erasing(inner, keeper.finish)
         address = parts.settings.telegram_api_base_url
         residents = Residents(
             store,
@@ -480,10 +580,14 @@ async def telegram_coach(
             say=say,
             organized=lambda telegram, wake: organized(parts, store, telegram, wake),
         )
-        warming = asyncio.create_task(lazily.warm(coach.answered), name="warming")
+        beside = [
+            asyncio.create_task(lazily.warm(coach.answered), name="warming"),
+            asyncio.create_task(keep_library(keeper, coach.wake), name="library"),
+        ]
         try:
             yield coach
         finally:
-            warming.cancel()
-            await asyncio.gather(warming, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             await coach.stop()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from typing import TextIO
 
 from bot.commands.terminal import erase_files
 from bot.settings import load_settings
-from bot.usecases.ports import Receipt
+from bot.usecases.library_ports import ToDestroy
+from bot.usecases.ports import Receipt, Store
 from bot.usecases.staff import Staff
-from bot.wiring import Parts, new_id, opened, owned
+from bot.wiring import Parts, erasing_store, new_id, opened, owned
 
 PLACES = {
     "database": "database rows",
@@ -33,7 +35,7 @@ async def _forget(
     parts: Parts, reference: str, yes: bool, stdin: TextIO, stdout: TextIO, stderr: TextIO
 ) -> int:
     async with opened(parts) as store:
-        staff = Staff(store, parts.words, parts.clock, new_id)
+        staff = Staff(erasing_store(parts, store), parts.words, parts.clock, new_id)
         found = await staff.find(reference)
         if len(found) != 1:
             what = "Nobody is" if not found else f"{len(found)} residents are"
@@ -44,12 +46,28 @@ async def _forget(
         if not yes and not agreed(question, stdin, stdout):
             print("Nothing was erased.", file=stderr)
             return 1
-        receipts = await staff.forget(folder.resident.id)
+        # The terminal's memory goes first: who is erased cannot be found in it afterwards.
         files = forget_terminal(parts, folder.identity.chat_id)
-        show(receipts, stdout)
+        receipts = await staff.forget(folder.resident.id)
         if files:
-            print(f"{PLACES['files']}: {files} erased", file=stdout)
+            receipts.append(Receipt("files", files, parts.clock.now()))
+        show(receipts, stdout)
+        show_left(await exports_left(store), stdout)
     return 0
+
+
+async def exports_left(store: Store) -> list[ToDestroy]:
+    """Earlier export files that hold what they no longer may, and lie where we cannot erase."""
+    async with store.work() as work:
+        return [x for x in await work.library.to_destroy() if not x.is_erased_here]
+
+
+def show_left(left: Sequence[ToDestroy], stdout: TextIO) -> None:
+    """Tell where somebody has to destroy files by hand."""
+    for path in dict.fromkeys(x.path for x in left):
+        print(f"Still to destroy by hand: {path}", file=stdout)
+    if left:
+        print("Then say so with `coach export --acknowledge ID`.", file=stdout)
 
 
 def forget_terminal(parts: Parts, chat_id: int) -> int:
@@ -71,5 +89,8 @@ def agreed(question: str, stdin: TextIO, stdout: TextIO) -> bool:
 
 def show(receipts: Sequence[Receipt], stdout: TextIO) -> None:
     """A line per place."""
+    counts: Counter[str] = Counter()
     for receipt in receipts:
-        print(f"{PLACES[receipt.place]}: {receipt.count} erased", file=stdout)
+        counts[receipt.place] += receipt.count
+    for place, count in counts.items():
+        print(f"{PLACES[place]}: {count} erased", file=stdout)

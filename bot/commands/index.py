@@ -11,11 +11,13 @@ from bot.usecases.ports import RetrievalUnavailable
 
 
 def retriever(home: Path) -> ChromaRetriever:
-    """The example index of one data directory, with the corpus and the bundled embeddings."""
+    """The example index of one data directory, with corpus, library and bundled embeddings."""
     from bot.reading.embedding import BundledEmbedder
-    from bot.wiring import CORPUS
+    from bot.settings import load_settings
+    from bot.wiring import examples_index
 
-    return ChromaRetriever(home / "examples", CORPUS / "narratives", BundledEmbedder())
+    settings = load_settings().model_copy(update={"coach_home": home})
+    return examples_index(settings, BundledEmbedder())
 
 
 def run(home: Path, stdout: TextIO, stderr: TextIO) -> int:

@@ -16,7 +16,7 @@ from bot.settings import load_settings
 from bot.usecases.library_ports import QueueLine
 from bot.usecases.people import CONSOLE
 from bot.usecases.reviewing import Reviewing, Sheet, suggestions
-from bot.wiring import Parts, opened
+from bot.wiring import Parts, librarian, opened
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ async def _run(wish: Wish, as_json: bool, stdin: TextIO, stdout: TextIO, stderr:
         desk = _Desk(Reviewing(store, parts.clock), parts)
         if wish.act:
             said = await desk.act(wish)
+            await librarian(parts, store).finish()
         elif wish.story:
             sheet = await desk.verbs.sheet(CONSOLE, await desk.find(wish.story))
             _show(sheet, await desk.suggested(sheet) if wish.suggested else {}, as_json, stdout)
@@ -59,7 +60,9 @@ async def _run(wish: Wish, as_json: bool, stdin: TextIO, stdout: TextIO, stderr:
             _list(await desk.verbs.queue(CONSOLE), as_json, stdout)
             return 0
         else:
-            return await _in_a_row(desk, stdin, stdout)
+            code = await _in_a_row(desk, stdin, stdout)
+            await librarian(parts, store).finish()
+            return code
         print(json.dumps({"story": wish.story, "done": said}) if as_json else said, file=stdout)
     return 0
 

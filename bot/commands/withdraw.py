@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TextIO
 
-from bot.commands.forget import agreed, show
+from bot.commands.forget import agreed, exports_left, show, show_left
 from bot.settings import load_settings
 from bot.usecases.staff import Staff
-from bot.wiring import Parts, new_id, opened, owned
+from bot.wiring import Parts, erasing_store, new_id, opened, owned
 
 
 def run(story: str, yes: bool, stdin: TextIO, stdout: TextIO, stderr: TextIO) -> int:
@@ -25,10 +25,13 @@ async def _withdraw(
         print("Nothing was withdrawn.", file=stderr)
         return 1
     async with opened(parts) as store:
-        receipts = await Staff(store, parts.words, parts.clock, new_id).withdraw(story)
+        erasing = erasing_store(parts, store)
+        receipts = await Staff(erasing, parts.words, parts.clock, new_id).withdraw(story)
+        left = await exports_left(store)
     if receipts is None:
         print("There is no story with that id; `coach stories` lists them.", file=stderr)
         return 1
     print("Withdrawn: gone from every list, its words erased.", file=stdout)
     show(receipts, stdout)
+    show_left(left, stdout)
     return 0

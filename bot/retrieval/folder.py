@@ -145,6 +145,10 @@ class IndexFolder:
             (self.path / "current.new").replace(self.path / "current")
             _flush(self.path)
 
+    def has_remains(self) -> bool:
+        """True when any snapshot lies here, in use, half made or left behind."""
+        return any(self.path.glob("index-*"))
+
     def sweep(self) -> int:
         """Delete every snapshot but the one in use; returns how many folders went."""
         current = self.snapshot()

@@ -113,6 +113,14 @@ class ChromaRetriever:
         """
         return await asyncio.to_thread(self._remove, narrative_id)
 
+    async def renew(self) -> int:
+        """Bring the index in line with what may be shown now, on disk too; passages that went.
+
+        Afterwards no file of any older snapshot is left. Where there is no index yet, nothing is
+        built. Raises RetrievalUnavailable.
+        """
+        return await asyncio.to_thread(self._renew)
+
     def close(self) -> None:
         """Let go of Chroma and its files; a later search opens them again."""
         with self._building, self._state:
@@ -253,6 +261,21 @@ class ChromaRetriever:
             removed = frozenset(before.manifest.removed if before else ()) | {narrative_id}
             held = sum(before.manifest.counts.values()) if before else 0
             after = self._build(removed, PATIENCE, anyway=True)
+            return max(0, held - sum(after.manifest.counts.values()))
+
+    def _renew(self) -> int:
+        with _plain_refusals(), self._building:
+            before = self._folder.snapshot()
+            if before is None and not self._folder.has_remains():
+                return 0
+            self._corpus.refresh()
+            usable = self._usable()
+            after = usable if usable is not None and self._is_fresh(usable) else None
+            if after is None:
+                after = self._build(frozenset(), PATIENCE)
+            with self._folder.writing(PATIENCE):
+                self._folder.sweep()
+            held = sum(before.manifest.counts.values()) if before else 0
             return max(0, held - sum(after.manifest.counts.values()))
 
     def _usable(self) -> Snapshot | None:

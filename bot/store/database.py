@@ -72,6 +72,17 @@ async def open_store(url: str, wait: float = 5.0) -> SqlStore:
     return SqlStore(engine, place, wait)
 
 
+def is_there(url: str) -> bool:
+    """False for an SQLite file nobody has made yet. Raises StoreUnavailable for no address."""
+    try:
+        parsed = make_url(url)
+    except exc.ArgumentError:
+        raise StoreUnavailable("DATABASE_URL is not a database address.") from None
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        return True
+    return Path(parsed.database).exists()
+
+
 async def migrate(url: str) -> tuple[str | None, str]:
     """Bring a database up to date; its revision before (None: it was empty) and after.
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Text, cast, delete, func, insert, select, update
 
 from bot.store.library_tables import (
     OF_RELEASE,
@@ -23,12 +23,10 @@ from bot.store.library_tables import (
     reviews,
 )
 from bot.store.rows import Rows
+from bot.store.tables import outbox
 from bot.store.transaction import Transaction
-from bot.usecases.library_ports import chat_hash
+from bot.usecases.library_ports import PASSAGES, chat_hash, story_of_passage
 from bot.usecases.ports import Receipt
-
-LIBRARY = "library-"
-"""How the example index names a library story: this and the story's id."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ async def after_saving(
     shown = [
         row["passage_id"]
         for key, row in rows["shown_examples"].items()
-        if key not in stored["shown_examples"] and row["passage_id"].startswith(LIBRARY)
+        if key not in stored["shown_examples"] and row["passage_id"].startswith(PASSAGES)
     ]
     if shown:
         (resident,) = rows["residents"].values()
@@ -76,6 +74,7 @@ async def leave(
     anybody is told: passages in the index, export files that we keep.
     """
     passages = await _passages(transaction, story_ids)
+    await _unsay(transaction, story_ids)
     releases = select(library_entries.c.release_id).where(library_entries.c.story_id.in_(story_ids))
     for table in OF_RELEASE:
         mine = (
@@ -186,8 +185,21 @@ async def _passages(transaction: Transaction, story_ids: Sequence[str]) -> int:
     return int(found[0].passages)
 
 
+async def _unsay(transaction: Transaction, story_ids: Sequence[str]) -> None:
+    """Delete messages about a story that wait to be sent: to its teller, or to whoever reads it.
+
+    They are known by the story's id among their words.
+    """
+    for story_id in story_ids:
+        await transaction.write(
+            delete(outbox).where(
+                outbox.c.state == "waiting", cast(outbox.c.body, Text).contains(story_id)
+            )
+        )
+
+
 async def _first_shown(transaction: Transaction, passages: Sequence[str], at: datetime) -> None:
-    stories = {p.removeprefix(LIBRARY).partition(":")[0] for p in passages}
+    stories = {s for p in passages if (s := story_of_passage(p)) is not None}
     await transaction.write(
         update(library_entries)
         .where(
@@ -196,10 +208,3 @@ async def _first_shown(transaction: Transaction, passages: Sequence[str], at: da
         )
         .values(first_shown_at=at)
     )
-
-
-def story_of_passage(passage_id: str) -> str | None:
-    """The story behind a passage of the index; None when it is one of the corpus."""
-    if not passage_id.startswith(LIBRARY):
-        return None
-    return passage_id.removeprefix(LIBRARY).partition(":")[0]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, func, insert, literal, or_, select, update
 
 from bot.core.consent import Purpose
 from bot.core.library import (
@@ -37,6 +37,7 @@ from bot.store.library_tables import (
     submissions,
 )
 from bot.store.rows import release_of
+from bot.store.sharing import SqlSharing
 from bot.store.tables import releases, stories, tellings
 from bot.store.transaction import Transaction
 from bot.usecases.library_ports import (
@@ -59,7 +60,7 @@ def is_live(now: datetime) -> ColumnElement[bool]:
     )
 
 
-class SqlLibrary(SqlExports):
+class SqlLibrary(SqlExports, SqlSharing):
     """The port Library, within one transaction."""
 
     def __init__(self, transaction: Transaction) -> None:
@@ -244,6 +245,11 @@ class SqlLibrary(SqlExports):
         found = await self._entries([is_live(now), library_entries.c.story_id == story_id], 1)
         return found[0] if found else None
 
+    async def _live_entries(
+        self, now: datetime, where: Sequence[ColumnElement[bool]], limit: int
+    ) -> list[LibraryEntry]:
+        return await self._entries([is_live(now), *where], limit)
+
     async def _entries(
         self, where: Sequence[ColumnElement[bool]], limit: int
     ) -> list[LibraryEntry]:
@@ -353,7 +359,7 @@ class SqlLibrary(SqlExports):
     # -- what tellers should hear ---------------------------------------------------------------
 
     async def news(self, now: datetime, limit: int = 200) -> list[News]:
-        """What tellers have not been told yet: first shown, expiring within a month, lapsed."""
+        """What tellers have not been told yet: shown, exported, expiring within a month, lapsed."""
         shown = await self._transaction.read(
             select(library_entries.c.release_id, library_entries.c.story_id, stories.c.resident_id)
             .select_from(library_entries.join(stories, stories.c.id == library_entries.c.story_id))
@@ -361,6 +367,7 @@ class SqlLibrary(SqlExports):
             .limit(limit)
         )
         news = [News("first_shown", r.story_id, r.release_id, r.resident_id) for r in shown]
+        news += await self._untold_exports(limit)
         ending = await self._transaction.read(
             select(releases.c.id, releases.c.story_id, releases.c.expires_at, stories.c.resident_id)
             .select_from(releases.join(stories, stories.c.id == releases.c.story_id))
@@ -377,10 +384,37 @@ class SqlLibrary(SqlExports):
             news.append(News(what, row.story_id, row.id, row.resident_id, row.expires_at))  # type: ignore[arg-type]
         return news[:limit]
 
+    async def _untold_exports(self, limit: int) -> list[News]:
+        """Stories put into an export for readers their tellers have not heard of yet."""
+        key = literal("exported.").op("||")(exports.c.profile)
+        known = select(library_news.c.release_id).where(
+            library_news.c.release_id == export_items.c.release_id, library_news.c.what == key
+        )
+        found = await self._transaction.read(
+            select(
+                export_items.c.release_id,
+                export_items.c.story_id,
+                stories.c.resident_id,
+                exports.c.profile,
+            )
+            .distinct()
+            .select_from(
+                export_items.join(exports, exports.c.id == export_items.c.export_id).join(
+                    stories, stories.c.id == export_items.c.story_id
+                )
+            )
+            .where(exports.c.state == "done", export_items.c.gone_at.is_(None), ~known.exists())
+            .limit(limit)
+        )
+        return [
+            News("exported", r.story_id, r.release_id, r.resident_id, profile=r.profile)
+            for r in found
+        ]
+
     async def told(self, news: News, at: datetime) -> None:
         """Remember that the teller was told."""
         await self._transaction.write(
-            insert(library_news).values(release_id=news.release_id, what=news.what, told_at=at)
+            insert(library_news).values(release_id=news.release_id, what=news.key, told_at=at)
         )
 
     async def for_report(

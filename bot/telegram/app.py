@@ -127,6 +127,10 @@ class TelegramCoach:
         """Return once Telegram refuses us for good, with the reason. Only after `start`."""
         return await self._ingress.refused()
 
+    def wake(self) -> None:
+        """There is something new to send."""
+        self._sender.wake()
+
     async def idle(self) -> None:
         """Return once every update kept is handled and every message is sent.
 

@@ -102,13 +102,22 @@ class ToDestroy:
 
 @dataclass(frozen=True)
 class News:
-    """Something a teller should hear about their story. `what` is a message key's last word."""
+    """Something a teller should hear about their story. `what` is a message key's last word.
 
-    what: Literal["first_shown", "expiring", "lapsed"]
+    `profile` is whom an export was for; of each they hear once a release.
+    """
+
+    what: Literal["first_shown", "exported", "expiring", "lapsed"]
     story_id: str
     release_id: str
     resident_id: str
     day: datetime | None = None
+    profile: str = ""
+
+    @property
+    def key(self) -> str:
+        """By what it is remembered as told."""
+        return f"{self.what}.{self.profile}" if self.profile else self.what
 
 
 @dataclass(frozen=True)
@@ -128,6 +137,22 @@ class PendingErasure:
     in_index: bool
     asked_at: datetime
     steps: Mapping[str, int]
+
+
+PASSAGES = "library-"
+"""How the example index names a library story: this and the story's id."""
+
+
+def passages_of(story_id: str) -> frozenset[str]:
+    """Every id a passage of this story may have in the example index."""
+    return frozenset(f"{PASSAGES}{story_id}:{move.value}" for move in Element)
+
+
+def story_of_passage(passage_id: str) -> str | None:
+    """The story behind a passage of the index; None when it is one of the corpus."""
+    if not passage_id.startswith(PASSAGES):
+        return None
+    return passage_id.removeprefix(PASSAGES).partition(":")[0]
 
 
 def chat_hash(salt: str, chat_id: int) -> str:
@@ -174,6 +199,16 @@ class Library(Protocol):
 
     async def entry_of(self, story_id: str, now: datetime) -> LibraryEntry | None:
         """The live library entry of a story."""
+        ...
+
+    async def shared(
+        self,
+        now: datetime,
+        move: Element | None = None,
+        language: str | None = None,
+        story_id: str | None = None,
+    ) -> list[Shared]:
+        """Marked passages of stories that may be shown to residents at `now`."""
         ...
 
     async def places(self, story_id: str) -> list[tuple[str, datetime, str]]:
@@ -227,7 +262,7 @@ class Library(Protocol):
         ...
 
     async def news(self, now: datetime, limit: int = 200) -> list[News]:
-        """What tellers have not been told yet: first shown, expiring within a month, lapsed."""
+        """What tellers have not been told yet: shown, exported, expiring within a month, lapsed."""
         ...
 
     async def told(self, news: News, at: datetime) -> None:

@@ -33,6 +33,7 @@ from bot.core.turn import (
     Transcribe,
     Transcript,
 )
+from bot.usecases.library_ports import passages_of
 from bot.usecases.listening import Listening
 from bot.usecases.modelled import Modelled
 from bot.usecases.outgoing import body_of
@@ -215,9 +216,9 @@ class Residents:
             case FindExample(move, near):
                 try:
                     async with asyncio.timeout(EXAMPLE_PATIENCE):
-                        found = await self._retriever.search(
-                            move, language, near, folder.shown_examples, limit=1
-                        )
+                        own = (p for s in folder.stories for p in passages_of(s.id))
+                        seen = {*folder.shown_examples, *own}
+                        found = await self._retriever.search(move, language, near, seen, limit=1)
                 except (RetrievalUnavailable, TimeoutError):
                     return None
                 return _shown(found[0]) if found else None

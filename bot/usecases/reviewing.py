@@ -48,7 +48,7 @@ from bot.usecases.ports import (
 )
 
 _Change = Callable[[Submission, str, datetime], Submission]
-_Told = Callable[[Release], Sequence[Line]]
+_Told = Callable[[dict[str, str]], Sequence[Line]]
 _ACTS: Mapping[ReviewState, Act] = {
     ReviewState.RETURNED: "returned",
     ReviewState.HELD: "held",
@@ -188,7 +188,7 @@ class Reviewing:
             await work.library.record(
                 ReviewRecord(story_id, release.id, "approved", who, now, themes=themes)
             )
-            await tell(work, folder, Line("review.told.approved", _begins(release)))
+            await tell(work, folder, Line("review.told.approved", begins(story, release)))
             await work.commit()
 
     async def return_(
@@ -207,11 +207,11 @@ class Reviewing:
         why, kindly = return_reason(reason), checked_note(note, needed=True)
         named = tuple(label("theme", theme, who_sha256(actor)).value for theme in themes)
 
-        def told(release: Release) -> list[Line]:
+        def told(words: dict[str, str]) -> list[Line]:
             return [
-                Line("review.told.returned", _begins(release)),
+                Line("review.told.returned", words),
                 Line("review.told.reason", refs={"reason": f"review.to_teller.{why}"}),
-                Line("review.told.note", {"note": kindly}),
+                Line("review.told.note", {"note": kindly, "story": words["story"]}),
                 Line("review.told.revise"),
             ]
 
@@ -226,7 +226,7 @@ class Reviewing:
             ReviewState.HELD,
             story_id,
             seen_sha256,
-            lambda release: [Line("review.told.held", _begins(release))],
+            lambda words: [Line("review.told.held", words)],
         )
 
     async def escalate(self, actor: Actor, story_id: str, seen_sha256: str, reason: str) -> None:
@@ -240,7 +240,7 @@ class Reviewing:
             ReviewState.ESCALATED,
             story_id,
             seen_sha256,
-            lambda release: [Line(f"review.told.{why}", _begins(release))],
+            lambda words: [Line(f"review.told.{why}", words)],
             why,
         )
 
@@ -311,7 +311,7 @@ class Reviewing:
             await work.library.record(
                 ReviewRecord(story_id, release.id, _ACTS[state], who, now, reason, note, themes)
             )
-            await tell(work, folder, *told(release))
+            await tell(work, folder, *told(begins(story, release)))
             await work.commit()
 
 
@@ -369,5 +369,9 @@ def _in_their_parts(story: Story, marks: Mapping[Element, str]) -> None:
             raise ReviewRefused(Refusal.NOT_VERBATIM)
 
 
-def _begins(release: Release) -> dict[str, str]:
-    return {"quote": quotation(release.text, 8)}
+def begins(story: Story, release: Release) -> dict[str, str]:
+    """What a message about a story is filled with: how it begins, and by what it is known.
+
+    The id is never shown; by it a message that waits is found when the story is withdrawn.
+    """
+    return {"quote": quotation(release.text, 8), "story": story.id}
