@@ -184,6 +184,61 @@ def review(
 
 
 @app.command()
+def library(
+    theme: Annotated[str, typer.Option(help="What it is about.")] = "",
+    stage: Annotated[str, typer.Option(help="self, us or now.")] = "",
+    language: Annotated[str, typer.Option(help="en or es.")] = "",
+    place: Annotated[str, typer.Option(help="city, town, village, suburb or rural.")] = "",
+    value: Annotated[str, typer.Option(help="A value word, as told.")] = "",
+    since: Annotated[str, typer.Option(help="Released from this day on, 2026-12-01.")] = "",
+    until: Annotated[str, typer.Option(help="Released up to this day.")] = "",
+    purpose: Annotated[str, typer.Option(help="Permitted for this, such as press.")] = "",
+    limit: Annotated[int, typer.Option(help="The first so many.", min=1)] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Find approved stories, each with what its teller permits."""
+    from bot.commands.library import run as go
+
+    filters = {
+        "theme": theme, "stage": stage, "language": language, "place": place, "value": value,
+        "since": since, "until": until, "purpose": purpose,
+    }  # fmt: skip
+    raise typer.Exit(go(filters, limit, as_json, sys.stdout, sys.stderr))
+
+
+@app.command()
+def export(
+    profile: Annotated[
+        str, typer.Option(help="public, partner or internal; without it, list earlier exports.")
+    ] = "",
+    formats: Annotated[
+        list[str] | None,
+        typer.Option("--format", help="csv, jsonl, markdown, docx or cards; repeat."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to put it in.")] = None,
+    theme: Annotated[str, typer.Option(help="Only stories about this.")] = "",
+    stage: Annotated[str, typer.Option(help="self, us or now.")] = "",
+    language: Annotated[str, typer.Option(help="en or es.")] = "",
+    place: Annotated[str, typer.Option(help="city, town, village, suburb or rural.")] = "",
+    value: Annotated[str, typer.Option(help="A value word, as told.")] = "",
+    since: Annotated[str, typer.Option(help="Released from this day on, 2026-12-01.")] = "",
+    until: Annotated[str, typer.Option(help="Released up to this day.")] = "",
+    acknowledge: Annotated[str, typer.Option(help="Every copy of this export was destroyed.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Export approved stories with the consent that covers them, in one file."""
+    from bot.commands.export import Wish
+    from bot.commands.export import run as go
+
+    filters = {
+        "theme": theme, "stage": stage, "language": language, "place": place, "value": value,
+        "since": since, "until": until,
+    }  # fmt: skip
+    wish = Wish(profile, formats or (), out, filters, acknowledge)
+    raise typer.Exit(go(wish, as_json, sys.stdout, sys.stderr))
+
+
+@app.command()
 def grant(
     person: Annotated[str, typer.Argument(help="Name, Telegram number or resident id.")],
     role: Annotated[str, typer.Argument(help="staff or organizer.")],

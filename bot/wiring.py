@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from bot.retrieval.index import ChromaRetriever
     from bot.telegram.app import TelegramCoach
     from bot.telegram.webhook import Hook
+    from bot.usecases.exporting import Exporting
     from bot.usecases.groups import Telegram
     from bot.usecases.library import Librarian
     from bot.usecases.library_ports import Shared
@@ -290,6 +291,14 @@ def librarian(parts: Parts, store: Store) -> Librarian:
     return Librarian(store, parts.clock, IndexInStep(parts), Home(parts.settings.coach_home))
 
 
+def exporting(parts: Parts, store: Store) -> Exporting:
+    """Writing stories into files, and answering for them."""
+    from bot.exporting.archive import Archives
+    from bot.usecases.exporting import Exporting
+
+    return Exporting(store, Archives(), parts.clock, new_id)
+
+
 def erasing_store(parts: Parts, store: Store) -> Store:
     """The store, whose scrubbing erases in the index and among files as well."""
     from bot.usecases.library import Erasing
@@ -301,8 +310,13 @@ ERASE_EVERY, TELL_EVERY = 2.0, 60.0
 """Seconds between looks at what is left to erase, one small query, and at what is to be told."""
 
 
-async def keep_library(keeper: Librarian, wake: Callable[[], None]) -> None:
-    """Finish erasures and tell news, for ever; what goes wrong is tried again."""
+async def keep_library(
+    keeper: Librarian, recover: Callable[[], Awaitable[int]], wake: Callable[[], None]
+) -> None:
+    """Finish erasures and tell news, for ever; what goes wrong is tried again.
+
+    `recover` settles exports that were interrupted.
+    """
     tell_at = 0.0
     while True:
         pause = ERASE_EVERY
@@ -310,6 +324,7 @@ async def keep_library(keeper: Librarian, wake: Callable[[], None]) -> None:
             await keeper.finish()
             if monotonic() >= tell_at:
                 tell_at = monotonic() + TELL_EVERY
+                await recover()
                 if await keeper.sweep():
                     wake()
         except Exception as error:
@@ -582,7 +597,9 @@ async def telegram_coach(
         )
         beside = [
             asyncio.create_task(lazily.warm(coach.answered), name="warming"),
-            asyncio.create_task(keep_library(keeper, coach.wake), name="library"),
+            asyncio.create_task(
+                keep_library(keeper, exporting(parts, store).recover, coach.wake), name="library"
+            ),
         ]
         try:
             yield coach

@@ -106,4 +106,5 @@ class Release:
 
 def text_hash(text: str) -> str:
     """SHA-256 of the exact text, hexadecimal."""
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+    # Half a character, as broken clients send it, has a hash like any other text.
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

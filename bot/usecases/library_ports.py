@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
-from bot.core.library import Coverage, Label, LibraryEntry, Profile, Wanted
+from bot.core.library import Coverage, Format, Label, LibraryEntry, Profile, Wanted
 from bot.core.narrative import Element
 from bot.core.report import ReportStory
 from bot.core.review import ReviewState, Submission
@@ -326,4 +326,54 @@ class HomeFiles(Protocol):
 
         Raises OSError.
         """
+        ...
+
+
+@dataclass(frozen=True)
+class About:
+    """What a manifest tells of an export. `filters` are words as asked; `made_by` a hash."""
+
+    export_id: str
+    profile: Profile
+    formats: tuple[Format, ...]
+    filters: Mapping[str, str]
+    made_by: str
+    made_at: datetime
+    rows: int
+    coverage: Coverage
+
+
+class ExportFile(Protocol):
+    """One export being written beside its final place. Calls block; each may raise OSError."""
+
+    def add(self, entries: Sequence[LibraryEntry]) -> None:
+        """Write stories, in order; nothing of them is kept in memory."""
+        ...
+
+    def seal(self, about: About) -> int:
+        """Write all that goes with the stories and make it durable; its bytes."""
+        ...
+
+    def publish(self) -> None:
+        """Give the sealed file its name: it is there whole, or not at all."""
+        ...
+
+    def discard(self) -> None:
+        """Leave nothing behind, under either name."""
+        ...
+
+
+class ExportRoom(Protocol):
+    """Where exports are written. Calls block."""
+
+    def begin(self, path: str, formats: Sequence[Format]) -> ExportFile:
+        """Begin a file; its folder is made. Raises OSError."""
+        ...
+
+    def leftover(self, path: str) -> Literal["busy", "whole", "none"]:
+        """What there is of an export whose end nobody noted; "busy" while somebody writes it."""
+        ...
+
+    def discard(self, path: str) -> None:
+        """Delete what there is of it. Raises OSError."""
         ...
