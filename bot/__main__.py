@@ -239,6 +239,21 @@ def export(
 
 
 @app.command()
+def report(
+    public: Annotated[
+        bool, typer.Option("--public", help="For everybody: numbers under 10 are hidden.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder to put it in.")] = None,
+    language: Annotated[str, typer.Option(help="en or es.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: numbers only.")] = False,
+) -> None:
+    """Write a page of charts about the stories: patterns, not prevalence."""
+    from bot.commands.report import run as go
+
+    raise typer.Exit(go(public, out, language, as_json, sys.stdout, sys.stderr))
+
+
+@app.command()
 def grant(
     person: Annotated[str, typer.Argument(help="Name, Telegram number or resident id.")],
     role: Annotated[str, typer.Argument(help="staff or organizer.")],
