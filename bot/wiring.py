@@ -47,11 +47,13 @@ from bot.words.catalogue import Catalogue
 if TYPE_CHECKING:
     from telegram.request import BaseRequest
 
+    from bot.core.report import Report
     from bot.reading.embedding import BundledEmbedder
     from bot.reading.encoder import SentenceEncoder
     from bot.retrieval.index import ChromaRetriever
     from bot.telegram.app import TelegramCoach
     from bot.telegram.webhook import Hook
+    from bot.usecases.desk.reviewing_screens import Staffed
     from bot.usecases.exporting import Exporting
     from bot.usecases.groups import Telegram
     from bot.usecases.library import Librarian
@@ -524,14 +526,31 @@ def modelled(parts: Parts, lazily: Lazily, store: Store, meter: Meter | None) ->
 
 
 def organized(
-    parts: Parts, store: Store, telegram: Telegram, wake: Callable[[], None]
+    parts: Parts, store: Store, staff: Staffed, telegram: Telegram, wake: Callable[[], None]
 ) -> Organized:
     """The desk of organizers and staff, and the clock of what they push."""
     from bot.usecases.organized import organize
     from bot.words.practice import load_library
 
     library = load_library(parts.words.languages)
-    return organize(store, library, parts.words, parts.clock, new_id, new_token, telegram, wake)
+    return organize(
+        store, library, parts.words, parts.clock, new_id, new_token, telegram, wake, staff
+    )
+
+
+def staffed(parts: Parts, store: Store, reader: Reader) -> Staffed:
+    """What staff's room needs from outside."""
+    from bot.exporting.report_page import report_html
+    from bot.usecases.desk.reviewing_screens import Staffed
+
+    def page(report: Report, language: str) -> str:
+        words = parts.words
+        return report_html(
+            report, parts.clock.now(), language, lambda line: words.text(line, language)
+        )
+
+    exports = parts.settings.coach_home.absolute() / "exports"
+    return Staffed(reader, exporting(parts, store), exports, page, parts.clock)
 
 
 @contextlib.asynccontextmanager
@@ -593,7 +612,10 @@ async def telegram_coach(
             hook=hook,
             meter=meter,
             say=say,
-            organized=lambda telegram, wake: organized(parts, store, telegram, wake),
+            organized=lambda telegram, wake: organized(
+                parts, store, staffed(parts, store, lazily), telegram, wake
+            ),
+            files=exporting(parts, store).content,
         )
         beside = [
             asyncio.create_task(lazily.warm(coach.answered), name="warming"),

@@ -96,6 +96,19 @@ class Hand:
 
 
 @dataclass(frozen=True)
+class Bring:
+    """A file that lies with us, handed over when it is sent: `kept` is by what it is known.
+
+    If it may not be handed over any more by then, `gone` is said instead.
+    """
+
+    name: str
+    kept: str
+    line: Line
+    gone: Line
+
+
+@dataclass(frozen=True)
 class EraseEverything:
     """The folder must go, then a receipt be given."""
 
@@ -107,7 +120,7 @@ class Scrub:
     line: Line
 
 
-Move = Say | Hand | EraseEverything | Scrub
+Move = Say | Hand | Bring | EraseEverything | Scrub
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,11 @@ def write_report(
     return place
 
 
+def report_html(report: Report, made_at: datetime, language: str, words: Words) -> str:
+    """The page alone, as one file to be handed over."""
+    return Page(report, made_at, language, words).html(alone=True)
+
+
 class Page:
     """One report in one language."""
 
@@ -95,8 +100,8 @@ class Page:
             if chart.total is not None:
                 table.writerow(["total", chart.total])
 
-    def html(self) -> str:
-        """The page, with nothing to load from anywhere."""
+    def html(self, *, alone: bool = False) -> str:
+        """The page, with nothing to load from anywhere; `alone` without links to files beside."""
         report = self._report
         total = self._said(report.stories)
         title = escape(self._say("title"))
@@ -110,7 +115,7 @@ class Page:
             f"<p>{escape(self._say('hidden', count=str(report.smallest)))}</p>",
         ]
         for chart in report.charts:
-            parts.append(self._section(chart))
+            parts.append(self._section(chart, alone))
         if report.absent:
             parts.append(f"<section><h2>{escape(self._say('absent'))}</h2><ul>")
             parts += [
@@ -122,7 +127,7 @@ class Page:
         parts.append("</main>\n</body>\n</html>\n")
         return "\n".join(parts)
 
-    def _section(self, chart: Chart) -> str:
+    def _section(self, chart: Chart, alone: bool) -> str:
         heading = escape(self._say(f"charts.{chart.name}"))
         notes = [self._say(f"about.{chart.name}")]
         if not chart.rows:
@@ -133,10 +138,15 @@ class Page:
             notes.append(self._say("more", count=str(MOST_BARS)))
         said = " ".join(notes)
         drawn = self.drawn(chart) if chart.rows else ""
+        files = (
+            ""
+            if alone
+            else f'<p class=note><a href="{chart.name}.csv">CSV</a> · '
+            f'<a href="{chart.name}.svg">SVG</a></p>'
+        )
         return (
             f'<section id="{chart.name}"><h2>{heading}</h2>\n<p class=note>{escape(said)}</p>\n'
-            f'{drawn}<p class=note><a href="{chart.name}.csv">CSV</a> · '
-            f'<a href="{chart.name}.svg">SVG</a></p></section>'
+            f"{drawn}{files}</section>"
         )
 
 

@@ -15,6 +15,7 @@ from bot.telegram.lanes import Lanes, place_of
 from bot.telegram.limits import UNLIMITED, Figures, Limits
 from bot.telegram.measured import LONGEST_TURN, SILENT_SECONDS, MeasuredTurns
 from bot.telegram.polling import ALLOWED, Patience, PatientBot, Polling
+from bot.telegram.posting import Files, no_files
 from bot.telegram.render import Words
 from bot.telegram.sender import Sender
 from bot.telegram.turns import Here
@@ -58,6 +59,7 @@ class TelegramCoach:
         patience: Patience | None = None,
         figures: Figures | None = None,
         organized: Callable[[Telegram, Callable[[], None]], Organized] | None = None,
+        files: Files = no_files,
     ) -> None:
         """`request` and `updates_request` replace HTTP, as in the terminal and in tests.
 
@@ -65,7 +67,7 @@ class TelegramCoach:
         whoever started the program something. `figures` are the flood limits to keep: Telegram's,
         unless `request` leads to a Bot API in this process, which has none. `organized` makes the
         organizers' and staff's side around Telegram, waking the sender; without it there are only
-        residents.
+        residents. `files` gives what lies with us to be handed over.
         """
         meter = meter or Unmeasured()
         bot = PatientBot(
@@ -79,7 +81,13 @@ class TelegramCoach:
         self._bot, self._store, self._clock, self._words = bot, store, clock, words
         limits = Limits(figures or (UNLIMITED if request else None))
         self._sender = Sender(
-            bot, store, words, lambda: _scrub(store, clock), limits=limits, now=clock.now
+            bot,
+            store,
+            words,
+            lambda: _scrub(store, clock),
+            limits=limits,
+            now=clock.now,
+            files=files,
         )
         self._organized = organized(Here(bot), self._sender.wake) if organized else None
         self._turns = MeasuredTurns(

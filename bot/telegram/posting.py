@@ -13,7 +13,7 @@ from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.constants import ParseMode
 from telegram.error import BadRequest
 
-from bot.core.turn import Hand, Say, Scrub
+from bot.core.turn import Bring, Hand, Say, Scrub
 from bot.telegram.render import Button, Rendered, Renderer, file_text, render
 from bot.usecases.outgoing import move_of
 from bot.usecases.ports import OutboxItem
@@ -24,6 +24,15 @@ MAIN_TOPIC = 1
 """The thread id of a forum's "General", which Telegram wants left out."""
 FILES_KNOWN = 200
 """Files whose Telegram id is remembered, so that the same one is not uploaded again."""
+
+Files = Callable[[str], Awaitable[bytes | None]]
+"""A file that lies with us; None when it is gone or may not be handed over any more."""
+
+
+async def no_files(kept: str) -> bytes | None:
+    """Nothing lies with us."""
+    return None
+
 
 Room = Callable[[], Awaitable[None]]
 """Returns once one more call may be made."""
@@ -46,8 +55,15 @@ class Progress:
 class Poster:
     """Knows how a move becomes calls, and nothing of limits, queues or the database."""
 
-    def __init__(self, bot: Bot, words: Renderer, scrub: Callable[[], Awaitable[None]]) -> None:
-        """`scrub` empties erased words from the disk."""
+    def __init__(
+        self,
+        bot: Bot,
+        words: Renderer,
+        scrub: Callable[[], Awaitable[None]],
+        files: Files = no_files,
+    ) -> None:
+        """`scrub` empties erased words from the disk; `files` gives what lies with us."""
+        self._kept = files
         self._bot = bot
         self._words = words
         self._scrub = scrub
@@ -71,6 +87,12 @@ class Poster:
                 file = (name, file_text(move, words, language))
                 said = words.markup(line, language), words.text(line, language)
                 await self._post(item, Rendered(*said, file=file), progress, room)
+            case Bring(name, kept, line, gone):
+                content = await self._kept(kept)
+                line = gone if content is None else line
+                said = words.markup(line, language), words.text(line, language)
+                held = None if content is None else (name, content)
+                await self._post(item, Rendered(*said, file=held), progress, room)
             case Scrub(line):
                 await self._scrub()
                 said = words.markup(line, language), words.text(line, language)
@@ -134,8 +156,8 @@ class Poster:
     async def _send_file(self, item: OutboxItem, part: Rendered) -> int:
         """Upload a file, or name one that Telegram has already."""
         assert part.file is not None
-        name, text = part.file
-        content = text.encode()
+        name, held = part.file
+        content = held if isinstance(held, bytes) else held.encode()
         key = hashlib.sha256(name.encode() + b"\0" + content).hexdigest()
         known = self._files.get(key)
         try:

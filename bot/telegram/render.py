@@ -61,7 +61,7 @@ class Rendered:
     html: str
     plain: str
     rows: tuple[tuple[Button, ...], ...] = ()
-    file: tuple[str, str] | None = None
+    file: tuple[str, str | bytes] | None = None
 
 
 def units(text: str) -> int:
@@ -123,7 +123,7 @@ def _joined(texts: Sequence[str], lines: Sequence[Line]) -> str:
 def _stands_alone(line: Line) -> bool:
     stacked = ("closing.record", "closing.versions", "releasing.terms", "releasing.receipt",
                "rights.receipt", "rights.story_line", "example.", "care.", "releasing.confirm",
-               "releasing.uses", "practice.told")  # fmt: skip
+               "releasing.uses", "practice.told", "review.")  # fmt: skip
     return line.key.startswith(stacked)
 
 

@@ -23,7 +23,7 @@ from bot.core.turn import Line, Say
 from bot.telegram.lanes import place_of
 from bot.telegram.limits import Limits
 from bot.telegram.lineup import Lineup
-from bot.telegram.posting import Poster, Progress
+from bot.telegram.posting import Files, Poster, Progress, no_files
 from bot.telegram.refusals import Closed, Moved, NotSent, Slow, Unsure, meaning
 from bot.telegram.render import Renderer
 from bot.usecases.outgoing import body_of
@@ -101,10 +101,14 @@ class Sender:
         *,
         limits: Limits | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        files: Files = no_files,
     ) -> None:
-        """`scrub` empties erased words from the disk; `limits` are Telegram's by default."""
+        """`scrub` empties erased words from the disk; `limits` are Telegram's by default.
+
+        `files` gives what lies with us, at the moment it is sent.
+        """
         self._store = store
-        self._poster = Poster(bot, words, scrub)
+        self._poster = Poster(bot, words, scrub, files)
         self._limits = limits or Limits()
         self._now = now
         self._patience = patience.total_seconds()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bot.core.library import Format, LibraryEntry, Profile, Wanted
+from bot.core.library import MAY_SEND, Format, LibraryEntry, Profile, Wanted
 from bot.usecases.library_ports import About, ExportFile, ExportRecord, ExportRoom, ToDestroy
 from bot.usecases.people import CONSOLE, Actor, act, audit_hash, require
 from bot.usecases.ports import Clock, Store
@@ -238,8 +238,40 @@ class Exporting:
             await require(work, actor, "export")
             return await work.library.exports("done")
 
+    async def content(self, export_id: str) -> bytes | None:
+        """A finished export's bytes, to be handed over now; None once anything in it may not go.
+
+        Only for exports small enough to be sent. Raises OSError other than that it is gone.
+        """
+        async with self._store.work() as work:
+            record = await work.library.export(export_id)
+            if record is None or record.state != "done" or record.size > MAY_SEND:
+                return None
+            if await work.library.no_longer_covered(export_id, self._clock.now()):
+                return None
+        try:
+            return await asyncio.to_thread(Path(record.path).read_bytes)
+        except FileNotFoundError:
+            return None
+
     async def to_destroy(self, actor: Actor) -> list[ToDestroy]:
-        """Earlier exports that hold what they no longer may. Raises NotAllowed."""
+        """See Answering."""
+        return await Answering(self._store, self._clock).to_destroy(actor)
+
+    async def acknowledge(self, actor: Actor, export_id: str) -> int:
+        """See Answering."""
+        return await Answering(self._store, self._clock).acknowledge(actor, export_id)
+
+
+class Answering:
+    """Answering for earlier exports that hold what they no longer may."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        """Everything is passed in; wiring chooses."""
+        self._store, self._clock = store, clock
+
+    async def to_destroy(self, actor: Actor) -> list[ToDestroy]:
+        """Those not acknowledged yet, a line each story. Raises NotAllowed."""
         async with self._store.work() as work:
             await require(work, actor, "export")
             return await work.library.to_destroy()

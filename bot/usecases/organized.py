@@ -10,6 +10,9 @@ from bot.core.turn import Phrasebook
 from bot.usecases.desk import Desk, Room
 from bot.usecases.desk.arriving import Arriving
 from bot.usecases.desk.organizing import Organizing
+from bot.usecases.desk.reviewing import Review
+from bot.usecases.desk.reviewing_mine import Mine
+from bot.usecases.desk.reviewing_screens import Staffed
 from bot.usecases.desk.screens import Admins, Around
 from bot.usecases.groups import Telegram
 from bot.usecases.ports import Clock, Store
@@ -35,13 +38,20 @@ def organize(
     new_token: Callable[[], str],
     telegram: Telegram,
     wake: Callable[[], None],
+    staffed: Staffed | None = None,
 ) -> Organized:
-    """`wake` is called when there is something new to send; for `new_token` see People."""
+    """`wake` is called when there is something new to send; for `new_token` see People.
+
+    Without what staff need, staff have no room.
+    """
     around = Around(library, book.languages, clock, new_id, new_token, telegram, Admins(telegram))
     rooms: list[Callable[[Store], Room]] = [
         lambda store: Arriving(store, around),
         lambda store: Organizing(store, around),
+        lambda store: Mine(store, clock),
     ]
+    if staffed is not None:
+        rooms.append(lambda store: Review(store, staffed))
     pushing = Pushing(
         store, library, book.languages, clock, new_id, new_token, lambda: telegram.name
     )

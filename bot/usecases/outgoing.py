@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot.core.turn import Choice, EraseEverything, Hand, Line, Move, Say, Scrub
+from bot.core.turn import Bring, Choice, EraseEverything, Hand, Line, Move, Say, Scrub
 
 Body = dict[str, Any]
 
@@ -31,13 +31,22 @@ def body_of(move: Move, language: str, turn: int) -> Body:
                 "line": _line(line),
                 **common,
             }
+        case Bring(name, kept, line, gone):
+            return {
+                "kind": "bring",
+                "name": name,
+                "kept": kept,
+                "line": _line(line),
+                "gone": _line(gone),
+                **common,
+            }
         case Scrub(line):
             return {"kind": "scrub", "line": _line(line), **common}
         case EraseEverything():
             raise ValueError("erasing is done by the use case, not sent")
 
 
-def move_of(body: Mapping[str, Any]) -> Say | Hand | Scrub:
+def move_of(body: Mapping[str, Any]) -> Say | Hand | Bring | Scrub:
     """The move a body was made from. ValueError for an unknown kind."""
     match body["kind"]:
         case "say":
@@ -50,6 +59,9 @@ def move_of(body: Mapping[str, Any]) -> Say | Hand | Scrub:
             content = body["content"]
             held = content if isinstance(content, str) else tuple(_as_line(x) for x in content)
             return Hand(body["name"], held, _as_line(body["line"]))
+        case "bring":
+            words = _as_line(body["line"]), _as_line(body["gone"])
+            return Bring(body["name"], body["kept"], *words)
         case "scrub":
             return Scrub(_as_line(body["line"]))
         case kind:

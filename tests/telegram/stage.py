@@ -21,15 +21,27 @@ from bot.console.chats import Entry
 from bot.console.people import Person
 from bot.console.request import InProcessRequest
 from bot.core.narrative import StoryOf
+from bot.core.report import Report
 from bot.core.story import Folder
+from bot.exporting.archive import Archives
+from bot.exporting.report_page import report_html
 from bot.store.database import SqlStore, migrate, open_store
 from bot.telegram.app import TelegramCoach
+from bot.usecases.desk.reviewing_screens import Staffed
+from bot.usecases.exporting import Exporting
 from bot.usecases.groups import Telegram
 from bot.usecases.organized import Organized, organize
 from bot.usecases.ports import Retriever, Screener, Store
 from bot.usecases.residents import Residents
 from bot.words.practice import load_library
-from tests.fakes import FixedClock, ScriptedScreener, SteadyReader, catalogue, corpus_retriever
+from tests.fakes import (
+    A_TUESDAY,
+    FixedClock,
+    ScriptedScreener,
+    SteadyReader,
+    catalogue,
+    corpus_retriever,
+)
 
 SECONDS = 20.0
 """Longest wait for the bot to come to rest; only a bot that hangs takes that long."""
@@ -134,6 +146,10 @@ def on_disk(home: Path) -> bytes:
     return b"".join(path.read_bytes() for path in sorted(home.rglob("*")) if path.is_file())
 
 
+def _page(report: Report, language: str) -> str:
+    return report_html(report, A_TUESDAY, language, lambda x: catalogue().text(x, language))
+
+
 def _new_token() -> str:
     return token_urlsafe(18)
 
@@ -174,15 +190,21 @@ async def running(
     def new_id() -> str:
         return f"{next(numbers):032x}"
 
+    exporting = Exporting(store, Archives(), clock, new_id)
+    staffed = Staffed(reader, exporting, home / "exports", _page, clock)
+
     def organized(telegram: Telegram, wake: Callable[[], None]) -> Organized:
         library = load_library(catalogue().languages)
         kept = around(store)
-        return organize(kept, library, catalogue(), clock, new_id, _new_token, telegram, wake)
+        return organize(
+            kept, library, catalogue(), clock, new_id, _new_token, telegram, wake, staffed
+        )
 
     coach = TelegramCoach(
         around(store), residents, catalogue(), clock, api.token,
         request=request(api), updates_request=InProcessRequest(api),
         organized=organized if with_desk else None,
+        files=exporting.content,
     )  # fmt: skip
     try:
         await coach.start()
