@@ -162,9 +162,10 @@ class Parts:
     @cached_property
     def screener(self) -> Screener:
         """Care and privacy screening."""
+        from bot.reading.alarm import Alarm
         from bot.screening.screener import EmbeddedScreener
 
-        return EmbeddedScreener(self.embedder)
+        return EmbeddedScreener(self.embedder, Alarm.bundled(self.encoder).chances)
 
     @cached_property
     def rules_alone(self) -> Screener:

@@ -33,7 +33,8 @@ class AlarmRecipe:
     """How to train. Rates are per step at their height; shares are of 1.
 
     A grave message is `inside_share` of the time told in the middle of a calm telling, and calm
-    messages among each other, so that company itself means nothing.
+    messages among each other, so that company itself means nothing. Of every telling `alone` single
+    sentences are heard in a pass besides: in a conversation people send one at a time.
     """
 
     passes: int = 6
@@ -46,6 +47,7 @@ class AlarmRecipe:
     dictated_share: float = 0.25
     inside_share: float = 0.3
     part_share: float = 0.7
+    alone: int = 2
     smoothing: float = 0.02
     danger_weight: float = 1.5
     seed: int = 11
@@ -78,7 +80,8 @@ def train(
     """
     rng = np.random.default_rng(recipe.seed)
     arrays = fresh(encoder, rng)
-    everything = [*messages, *tellings]
+    everything = [*messages, *tellings * (1 + recipe.alone)]
+    whole = len(messages) + len(tellings)
     steps = recipe.passes * math.ceil(len(everything) / recipe.samples_a_step)
     first = {n: np.zeros_like(a) for n, a in arrays.items()}
     second = {n: np.zeros_like(a) for n, a in arrays.items()}
@@ -88,7 +91,9 @@ def train(
             order = rng.permutation(len(everything))
             for a in range(0, len(order), recipe.samples_a_step):
                 batch = [
-                    varied(everything[i], i >= len(messages), tellings, recipe, rng)
+                    _alone(everything[i], recipe, rng)
+                    if i >= whole
+                    else varied(everything[i], i >= len(messages), tellings, recipe, rng)
                     for i in order[a : a + recipe.samples_a_step]
                 ]
                 heard = [(_vectors(s.text, encoder, recipe, rng), s) for s in batch]
@@ -137,6 +142,15 @@ def varied(
     if rng.random() < recipe.dictated_share:
         text = as_dictated(text)
     return Sample(text, sample.danger, sample.pain)
+
+
+def _alone(telling: Sample, recipe: AlarmRecipe, rng: np.random.Generator) -> Sample:
+    """One sentence of a telling; whether it pains is known only of the whole."""
+    sentences = [s.text for s in split(telling.text)]
+    text = sentences[int(rng.integers(len(sentences)))] if sentences else telling.text
+    if rng.random() < recipe.dictated_share:
+        text = as_dictated(text)
+    return Sample(text, telling.danger, None if telling.pain else telling.pain)
 
 
 def _part(text: str, rng: np.random.Generator) -> str:

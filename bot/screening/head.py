@@ -23,7 +23,7 @@ class SafetyHead:
     """A Gaussian-kernel boundary for crisis, a linear one for distress against none.
 
     A linear boundary for crisis saw a tenth fewer at the same false alarms (cross-validated by
-    author). Weights, about 0.6 MB, by `python -m bot.commands.screen train`.
+    author). Weights, about 2 MB, by `python -m bot.commands.screen train`.
     """
 
     def __init__(self, embedder: Embedder, weights: Path = WEIGHTS) -> None:

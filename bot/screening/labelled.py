@@ -23,7 +23,10 @@ class BadMessage(ValueError):
 
 @dataclass(frozen=True)
 class SafetyMessage:
-    """One message with its label; `held_back` messages are never trained on."""
+    """One message with its label; `held_back` messages are never trained on.
+
+    `pain_is_judged` is False for a telling that nobody asked this about.
+    """
 
     id: str
     lang: str
@@ -31,6 +34,7 @@ class SafetyMessage:
     text: str
     safety: Safety
     held_back: bool
+    pain_is_judged: bool = True
 
 
 @dataclass(frozen=True)
@@ -53,9 +57,11 @@ def safety_messages(folder: Path = CORPUS / "safety") -> list[SafetyMessage]:
 def telling_messages(folder: Path = CORPUS) -> list[SafetyMessage]:
     """The reader's labelled tellings as safety messages: `none` unless safety/tellings.json says.
 
+    That file also names the files of tellings in which somebody looked for pain.
     Held back by topic, as split.yaml says, so a telling is on the same side here as there.
     """
     said = json.loads((folder / "safety" / "tellings.json").read_text(encoding="utf-8"))
+    judged = set(said.pop("judged"))
     label = {i: Safety(name) for name, ids in said.items() for i in ids}
     split = yaml.safe_load((folder / "split.yaml").read_text(encoding="utf-8"))
     messages = []
@@ -71,6 +77,7 @@ def telling_messages(folder: Path = CORPUS) -> list[SafetyMessage]:
                     raw["text"],
                     label.get(raw["id"], Safety.NONE),
                     int(digest, 16) % split["of"] == split["remainder"],
+                    path.stem in judged or raw["id"] in label,
                 )
             )
     return messages

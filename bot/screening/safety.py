@@ -104,7 +104,8 @@ _THEN = re.compile(
 class Signs:
     """What the rules saw in one message."""
 
-    danger: bool
+    own_danger: bool
+    other_danger: bool
     cry: bool
     fresh_harm: bool
     old_harm: bool
@@ -138,7 +139,8 @@ def signs(text: str) -> Signs:
         old = old or not recent
     told_of_others = (serving and many) or work
     return Signs(
-        danger=bool(own or others) and not told_of_others,
+        own_danger=own and not told_of_others,
+        other_danger=others and not told_of_others,
         cry=bool(rules("cries").fullmatch(folded.strip(" ."))),
         fresh_harm=fresh and not told_of_others,
         old_harm=old,
@@ -165,24 +167,28 @@ Chances = Callable[[str], Sequence[float]]
 
 CRISIS_FLOOR = 0.5
 """The head's chance of crisis that is enough without any rule; from cross-validation by author."""
-
-
 FEWEST = 5
 """Words below which the head is not asked: an embedding of "hasta mañana" says too little, and
 short cries for help stand in the rules."""
-
-
 FEWEST_FOR_PAIN = 8
 """Words below which only the rules speak of pain: "when I dropped the can" is not grief."""
-ASK_FROM = 0.7
-"""The head's chance of crisis, with no rule beside it, from which the coach asks whether somebody
-is safe. A batch screening counts from CRISIS_FLOOR; in a conversation of twenty messages that
-would stop every other story that has no danger in it."""
+MESSAGE = 40
+"""Words up to which a text is taken for a message rather than for a part of a story."""
+ASK_FROM, ASK_FROM_IN_STORY = 0.5, 0.7
+"""The chance of crisis from which, without any rule, the coach asks whether somebody is safe. A
+batch screening counts from CRISIS_FLOOR; in a story, told in pieces over twenty turns, that would
+stop many a one that has no danger in it."""
 SURE = 0.9
 """The head's chance of crisis that needs no rule beside it; below, it is doubt."""
-PAINED = 0.7
-"""The head's share of distress, against none, that needs no rule beside it: nine in ten painful
-held-back messages are above, and few ordinary tellings."""
+AGREES = 0.25
+"""The head's chance of crisis that, with a rule, is danger; below it the two disagree: doubt."""
+CONTRADICTS = 0.1
+"""The head's chance of crisis below which a rule about what others do counts as a sign only: "the
+foreman threatened to dock us". A rule about ending one's life is never set aside so. Among rules
+that spoke up wrongly three in four were below, of true ones one in twenty (cross-validated)."""
+PAINED, PAINED_IN_STORY = 0.5, 0.7
+"""The share of distress, against none, that needs no rule beside it. Stories that move people hold
+some pain; the coach slows down where one is full of it."""
 
 
 def judge(text: str, chances: Chances | None) -> Safety:
@@ -191,31 +197,46 @@ def judge(text: str, chances: Chances | None) -> Safety:
     return Safety.CRISIS if safety is Safety.DOUBT else safety
 
 
-def weigh(text: str, chances: Chances | None, ask_from: float = ASK_FROM) -> Safety:
-    """The message's safety: rules first, then the head; without a head, rules alone.
+def weigh(text: str, chances: Chances | None, ask_from: float | None = None) -> Safety:
+    """The message's safety: rules and the head, each checking the other; or rules alone.
 
-    The head alone speaks of doubt only from a chance of `ask_from`.
+    The head alone speaks of doubt only from a chance of `ask_from`; see ASK_FROM.
     """
+    if ask_from is None:
+        ask_from = ASK_FROM if count_words(text) <= MESSAGE else ASK_FROM_IN_STORY
     seen = signs(text)
-    if seen.danger or seen.fresh_harm:
-        return Safety.CRISIS
+    told = seen.own_danger or seen.other_danger or seen.fresh_harm
+    if chances is None:
+        return _by_rules(seen, told)
+    words = count_words(text)
+    if words < FEWEST and (told or not seen.hints):
+        return _by_rules(seen, told)
+    crisis, distress, none = chances(text)
+    if told and seen.far and crisis < AGREES:
+        # What they name lies years back, and nothing learned hears danger now.
+        return Safety.DISTRESS
+    if seen.own_danger or (told and crisis >= CONTRADICTS):
+        return Safety.CRISIS if crisis >= AGREES else Safety.DOUBT
     if seen.cry:
         return Safety.DOUBT
-    if chances is None:
-        if seen.hints >= 2:
-            return Safety.CRISIS
-        return Safety.DISTRESS if seen.old_harm or seen.pain else Safety.NONE
-    if count_words(text) < FEWEST and not seen.hints:
-        return Safety.DISTRESS if seen.old_harm or seen.pain else Safety.NONE
-    crisis, distress, none = chances(text)
-    floor = CRISIS_FLOOR - 0.15 * min(seen.hints, 2)
+    signalled = seen.hints + told
+    floor = CRISIS_FLOOR - 0.15 * min(signalled, 2)
     if seen.everyday or seen.serving or seen.work:
         floor += 0.4
     if seen.far or seen.pain:
         floor += 0.12
-    if crisis >= min(floor, 0.985) and (crisis >= ask_from or seen.hints):
-        return Safety.CRISIS if crisis >= SURE or seen.hints else Safety.DOUBT
+    if crisis >= min(floor, 0.985) and (crisis >= ask_from or signalled):
+        return Safety.CRISIS if crisis >= SURE or signalled else Safety.DOUBT
     if seen.pain or seen.old_harm:
         return Safety.DISTRESS if distress + 0.2 > none else Safety.NONE
-    pained = distress > PAINED * (distress + none) and count_words(text) >= FEWEST_FOR_PAIN
+    enough = PAINED if words <= MESSAGE else PAINED_IN_STORY
+    pained = distress > enough * (distress + none) and words >= FEWEST_FOR_PAIN
     return Safety.DISTRESS if pained else Safety.NONE
+
+
+def _by_rules(seen: Signs, told: bool) -> Safety:
+    if told or seen.hints >= 2:
+        return Safety.CRISIS
+    if seen.cry:
+        return Safety.DOUBT
+    return Safety.DISTRESS if seen.old_harm or seen.pain else Safety.NONE

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from bot.core.care import Safety, Screening, Span, SpanKind
 from bot.screening import children, kin, names, papers, places
 from bot.screening.head import SafetyHead
-from bot.screening.safety import judge, weigh
+from bot.screening.opinions import Opinions
+from bot.screening.safety import Chances
 from bot.usecases.ports import Embedder
 
 _INSIDE_OTHERS = {
@@ -23,18 +24,21 @@ _INSIDE_OTHERS = {
 
 
 class EmbeddedScreener:
-    """Screens on this machine, in any language: rules, name lists and a small linear head.
+    """Screens on this machine, in any language: rules, name lists and what was learned.
 
     Without an embedder the rules decide alone. Nothing of a text is kept or logged.
     """
 
-    def __init__(self, embedder: Embedder | None = None) -> None:
-        """Load the head's weights when there is an embedder for them."""
-        self._head = SafetyHead(embedder) if embedder else None
+    def __init__(self, embedder: Embedder | None = None, alarm: Chances | None = None) -> None:
+        """Load the head's weights when there is an embedder for them.
+
+        `alarm` is a second opinion on every message; see Opinions.
+        """
+        self._opinions = Opinions(SafetyHead(embedder).chances if embedder else None, alarm)
 
     async def safety(self, text: str, language: str) -> Safety:
         """Whether the message signals danger or distress; `language` is not relied on."""
-        return await asyncio.to_thread(weigh, text, self._head.chances if self._head else None)
+        return await asyncio.to_thread(self._opinions.weigh, text)
 
     async def privacy(self, text: str, language: str) -> tuple[Span, ...]:
         """Passages to show the teller before release, in order of appearance."""
@@ -42,7 +46,7 @@ class EmbeddedScreener:
 
     def judge(self, text: str) -> Safety:
         """The same as `safety`, blocking, with doubt about danger taken as crisis."""
-        return judge(text, self._head.chances if self._head else None)
+        return self._opinions.judge(text)
 
     def screen(self, text: str) -> Screening:
         """Safety and spans of one text, blocking."""
