@@ -80,7 +80,7 @@ def train(
     """
     rng = np.random.default_rng(recipe.seed)
     arrays = fresh(encoder, rng)
-    everything = [*messages, *tellings * (1 + recipe.alone)]
+    everything = [*messages, *list(tellings) * (1 + recipe.alone)]
     whole = len(messages) + len(tellings)
     steps = recipe.passes * math.ceil(len(everything) / recipe.samples_a_step)
     first = {n: np.zeros_like(a) for n, a in arrays.items()}
