@@ -174,10 +174,6 @@ FEWEST_FOR_PAIN = 8
 """Words below which only the rules speak of pain: "when I dropped the can" is not grief."""
 MESSAGE = 40
 """Words up to which a text is taken for a message rather than for a part of a story."""
-ASK_FROM, ASK_FROM_IN_STORY = 0.5, 0.7
-"""The chance of crisis from which, without any rule, the coach asks whether somebody is safe. A
-batch screening counts from CRISIS_FLOOR; in a story, told in pieces over twenty turns, that would
-stop many a one that has no danger in it."""
 SURE = 0.9
 """The head's chance of crisis that needs no rule beside it; below, it is doubt."""
 AGREES = 0.25
@@ -186,24 +182,40 @@ CONTRADICTS = 0.1
 """The head's chance of crisis below which a rule about what others do counts as a sign only: "the
 foreman threatened to dock us". A rule about ending one's life is never set aside so. Among rules
 that spoke up wrongly three in four were below, of true ones one in twenty (cross-validated)."""
-PAINED, PAINED_IN_STORY = 0.5, 0.7
-"""The share of distress, against none, that needs no rule beside it. Stories that move people hold
-some pain; the coach slows down where one is full of it."""
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """How readily learned chances are believed without any rule, for messages and for stories.
+
+    `ask` is the chance of crisis from which it counts as doubt; `pained` the share of distress,
+    against none, from which it counts as pain.
+    """
+
+    ask: float
+    ask_in_story: float
+    pained: float
+    pained_in_story: float
+
+
+BATCH = Readiness(CRISIS_FLOOR, CRISIS_FLOOR, 0.5, 0.7)
+"""A missed cry is worst, and nobody is interrupted by an alarm."""
+TALK = Readiness(0.5, 0.7, 0.7, 0.7)
+"""A story comes in twenty turns, and those that move people hold some pain: at a batch's readiness
+the coach would stop many that have no danger in them."""
 
 
 def judge(text: str, chances: Chances | None) -> Safety:
     """The message's safety in three classes: doubt about danger counts as crisis."""
-    safety = weigh(text, chances, ask_from=0.0)
+    safety = weigh(text, chances, BATCH)
     return Safety.CRISIS if safety is Safety.DOUBT else safety
 
 
-def weigh(text: str, chances: Chances | None, ask_from: float | None = None) -> Safety:
+def weigh(text: str, chances: Chances | None, ready: Readiness = TALK) -> Safety:
     """The message's safety: rules and the head, each checking the other; or rules alone.
 
-    The head alone speaks of doubt only from a chance of `ask_from`; see ASK_FROM.
+    How far the head alone is believed, `ready` says.
     """
-    if ask_from is None:
-        ask_from = ASK_FROM if count_words(text) <= MESSAGE else ASK_FROM_IN_STORY
     seen = signs(text)
     told = seen.own_danger or seen.other_danger or seen.fresh_harm
     if chances is None:
@@ -211,6 +223,7 @@ def weigh(text: str, chances: Chances | None, ask_from: float | None = None) -> 
     words = count_words(text)
     if words < FEWEST and (told or not seen.hints):
         return _by_rules(seen, told)
+    is_story = words > MESSAGE
     crisis, distress, none = chances(text)
     if told and seen.far and crisis < AGREES:
         # What they name lies years back, and nothing learned hears danger now.
@@ -225,11 +238,12 @@ def weigh(text: str, chances: Chances | None, ask_from: float | None = None) -> 
         floor += 0.4
     if seen.far or seen.pain:
         floor += 0.12
-    if crisis >= min(floor, 0.985) and (crisis >= ask_from or signalled):
+    ask = ready.ask_in_story if is_story else ready.ask
+    if crisis >= min(floor, 0.985) and (crisis >= ask or signalled):
         return Safety.CRISIS if crisis >= SURE or signalled else Safety.DOUBT
     if seen.pain or seen.old_harm:
         return Safety.DISTRESS if distress + 0.2 > none else Safety.NONE
-    enough = PAINED if words <= MESSAGE else PAINED_IN_STORY
+    enough = ready.pained_in_story if is_story else ready.pained
     pained = distress > enough * (distress + none) and words >= FEWEST_FOR_PAIN
     return Safety.DISTRESS if pained else Safety.NONE
 

@@ -37,8 +37,8 @@ def test_in_a_story_both_have_to_hear_danger() -> None:
 
 
 def test_pain_is_the_mean_of_both() -> None:
-    assert Opinions(says(0.0, 0.9), says(0.0, 0.2)).weigh(SHORT) is Safety.DISTRESS
-    assert Opinions(says(0.0, 0.6), says(0.0, 0.2)).weigh(SHORT) is Safety.NONE
+    assert Opinions(says(0.0, 0.9), says(0.0, 0.6)).weigh(SHORT) is Safety.DISTRESS
+    assert Opinions(says(0.0, 0.9), says(0.0, 0.2)).weigh(SHORT) is Safety.NONE
 
 
 def test_one_opinion_alone_is_believed_and_none_leaves_the_rules() -> None:
