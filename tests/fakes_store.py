@@ -173,7 +173,8 @@ class MemoryUnitOfWork:
         """A copy to change, once every other writer is done."""
         if self._own is None:
             try:
-                await asyncio.wait_for(self._writers.acquire(), WAIT)
+                async with asyncio.timeout(WAIT):
+                    await self._writers.acquire()
             except TimeoutError:
                 raise StoreUnavailable("Another unit of work is still writing.") from None
             self._own = deepcopy(self._store.state)

@@ -117,7 +117,8 @@ class Transaction:
     async def _queue(self) -> None:
         if self._writers is not None and not self._queued:
             try:
-                await asyncio.wait_for(self._writers.acquire(), self._wait)
+                async with asyncio.timeout(self._wait):
+                    await self._writers.acquire()
             except TimeoutError:
                 raise StoreUnavailable(sentence("SQLITE_BUSY", self._place)) from None
             self._queued = True

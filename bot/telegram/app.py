@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from telegram.request import BaseRequest
 
+from bot.telegram.ending import ended
 from bot.telegram.ingress import DurableQueue, Ingress, TelegramRefuses
 from bot.telegram.introducing import introduce
 from bot.telegram.lanes import Lanes, place_of
@@ -158,9 +159,7 @@ class TelegramCoach:
         Takes at most ten seconds. May be called at any time, also when starting failed.
         """
         await self._ingress.stop()
-        for task in self._background:
-            task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        await ended(self._background)
         await self._lanes.stop(LANES_SECONDS)
         await self._sender.stop()
         await self._turns.stop()

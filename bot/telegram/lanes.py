@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from bot.telegram.ending import ended
 from bot.telegram.render import units
 from bot.telegram.updates import Incoming, Said, incoming, joined, language_of, query_of
 from bot.usecases.ports import InboxItem, Store, StoreUnavailable
@@ -126,15 +127,12 @@ class Lanes:
     async def stop(self, seconds: float = 4.0) -> None:
         """Let running turns end; what is left stays on disk for the next start."""
         self._is_ending = True
-        for chat in self._stuck:
-            self._tasks[chat].cancel()
+        await ended([self._tasks[chat] for chat in self._stuck])
         tasks = [*self._tasks.values(), *([self._resuming] if self._resuming else [])]
         if not tasks:
             return
         _, late = await asyncio.wait(tasks, timeout=seconds)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(late)
 
     # -- one lane -------------------------------------------------------------------------------
 

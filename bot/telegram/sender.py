@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from telegram import Bot
 
 from bot.core.turn import Line, Say
+from bot.telegram.ending import ended
 from bot.telegram.lanes import place_of
 from bot.telegram.limits import Limits
 from bot.telegram.lineup import Lineup
@@ -171,15 +172,13 @@ class Sender:
         """Let sends under way end; what is left stays on disk for the next start."""
         self._is_ending = True
         if self._loop:
-            self._loop.cancel()
+            await ended([self._loop])
         for task in self._waiting_for_room:
             task.cancel()
         tasks = list(self._underway.values())
         if tasks:
             await asyncio.wait(tasks, timeout=PARTING_SECONDS)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, *([self._loop] if self._loop else []), return_exceptions=True)
+        await ended(tasks)
 
     # -- who is next ----------------------------------------------------------------------------
 
