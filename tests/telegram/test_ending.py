@@ -32,5 +32,6 @@ async def test_what_a_task_raises_at_its_end_is_not_raised_to_who_ends_it() -> N
         raise ValueError("words")
 
     task = asyncio.create_task(failing())
+    await asyncio.sleep(0)
     await ended([task])
     assert isinstance(task.exception(), ValueError)
