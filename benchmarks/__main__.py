@@ -8,7 +8,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import model, startup, turns
+from benchmarks import library, model, startup, turns
 
 
 def main() -> None:
@@ -17,7 +17,7 @@ def main() -> None:
     table = Table(box=None)
     for heading in ("what", "measured", "goal", "beside, in the same run"):
         table.add_column(heading)
-    for row in [*startup.measure(), *turns.measure(), *model.measure()]:
+    for row in [*startup.measure(), *turns.measure(), *model.measure(), *library.measure()]:
         table.add_row(*row)
     console.print(table)
     subprocess.run([sys.executable, "-m", "benchmarks.retrieval"], check=True)

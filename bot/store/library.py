@@ -224,7 +224,7 @@ class SqlLibrary(SqlExports, SqlSharing):
         self, now: datetime, wanted: Wanted, after: str = "", limit: int = 200
     ) -> list[LibraryEntry]:
         """Approved stories whose release is live, by release id above `after`."""
-        where = [is_live(now), library_entries.c.release_id > after]
+        where = [is_live(now), releases.c.id > after]
         if wanted.language:
             where.append(stories.c.language == wanted.language)
         if wanted.since:
@@ -268,7 +268,8 @@ class SqlLibrary(SqlExports, SqlSharing):
                 )
             )
             .where(*where)
-            .order_by(library_entries.c.release_id)
+            # By the same column as the page begins at: otherwise each page sorts all that is left.
+            .order_by(releases.c.id)
             .limit(limit)
         )
         told = await self._told([row.story_id for row in found])

@@ -11,7 +11,7 @@ from bot.core.consent import Purpose
 from bot.core.library import LabelKind, LibraryEntry
 from bot.core.narrative import Element
 from bot.store.library_tables import library_entries, library_marks
-from bot.store.tables import stories
+from bot.store.tables import releases, stories
 from bot.store.transaction import Transaction
 from bot.usecases.library_ports import Shared
 
@@ -42,9 +42,7 @@ class SqlSharing:
         found: list[Shared] = []
         after = ""
         while True:
-            live = await self._live_entries(
-                now, [*where, library_entries.c.release_id > after], PAGE
-            )
+            live = await self._live_entries(now, [*where, releases.c.id > after], PAGE)
             entries = [e for e in live if e.permits(Purpose.COACHING_EXAMPLES, now)]
             found += await self._passages(entries, move)
             if len(live) < PAGE:
