@@ -177,7 +177,7 @@ async def one(count: int) -> dict[str, float]:
         home = Path(folder)
         store = await fill(home, count)
         gc.collect()
-        exporting = Exporting(store, Archives(), Still(), new_id)
+        exporting = Exporting(store, Archives(Catalogue().text), Still(), new_id)
         forget_peak()
         before, began = peak(), time.perf_counter()
         done = await exporting.export(

@@ -299,7 +299,7 @@ def exporting(parts: Parts, store: Store) -> Exporting:
     from bot.exporting.archive import Archives
     from bot.usecases.exporting import Exporting
 
-    return Exporting(store, Archives(), parts.clock, new_id)
+    return Exporting(store, Archives(parts.words.text), parts.clock, new_id)
 
 
 def erasing_store(parts: Parts, store: Store) -> Store:

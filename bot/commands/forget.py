@@ -64,10 +64,9 @@ async def exports_left(store: Store) -> list[ToDestroy]:
 
 def show_left(left: Sequence[ToDestroy], stdout: TextIO) -> None:
     """Tell where somebody has to destroy files by hand."""
-    for path in dict.fromkeys(x.path for x in left):
+    for path, export_id in dict.fromkeys((x.path, x.export_id) for x in left):
         print(f"Still to destroy by hand: {path}", file=stdout)
-    if left:
-        print("Then say so with `coach export --acknowledge ID`.", file=stdout)
+        print(f"  then: coach export --acknowledge {export_id}", file=stdout)
 
 
 def forget_terminal(parts: Parts, chat_id: int) -> int:

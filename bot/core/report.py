@@ -137,6 +137,8 @@ class Tally:
     def _absent(self) -> list[tuple[str, str]]:
         """Kinds of story and place of which there is none at all."""
         told: Counter[str] = Counter()
+        if not self.stories:
+            return []
         parts, places = self.counts.get("parts", told), self.counts.get("places", told)
         absent = [("parts", s.value) for s in StoryOf if s.value not in parts]
         return absent + [("places", p) for p in PLACE_TYPES if p not in places]

@@ -19,7 +19,7 @@ from typing import Literal
 
 from bot.core.harmless import cell
 from bot.core.library import Coverage, Format, LibraryEntry
-from bot.exporting.formats import Writer, writers
+from bot.exporting.formats import Words, Writer, writers
 from bot.exporting.home import flush, partial_of
 from bot.exporting.rows import COLUMNS, LEDGER
 from bot.usecases.library_ports import About
@@ -32,9 +32,13 @@ _LOCK = "lock"
 class Archives:
     """Implements library_ports.ExportRoom."""
 
+    def __init__(self, words: Words) -> None:
+        """`words` says what stands beside a story, in the story's language."""
+        self._words = words
+
     def begin(self, path: str, formats: Sequence[Format]) -> Archive:
         """Begin a file; its folder is made. Raises OSError."""
-        return Archive(Path(path), formats)
+        return Archive(Path(path), formats, self._words)
 
     def leftover(self, path: str) -> Literal["busy", "whole", "none"]:
         """What there is of an export whose end nobody noted."""
@@ -51,7 +55,7 @@ class Archives:
 class Archive:
     """Implements library_ports.ExportFile."""
 
-    def __init__(self, path: Path, formats: Sequence[Format]) -> None:
+    def __init__(self, path: Path, formats: Sequence[Format], words: Words) -> None:
         """Opens the files. Raises OSError."""
         self._path, self._folder = path, partial_of(path)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +63,7 @@ class Archive:
         self._lock: int | None = os.open(self._folder / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         (self._folder / "files").mkdir()
-        self._writers: list[Writer] = writers(self._folder / "files", formats)
+        self._writers: list[Writer] = writers(self._folder / "files", formats, words)
 
     def add(self, entries: Sequence[LibraryEntry]) -> None:
         """Write stories, in order."""

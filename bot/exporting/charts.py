@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-WIDTH, LABELS, BAR, GAP = 720, 260, 20, 8
+WIDTH, LABELS, BAR, GAP = 760, 300, 20, 8
 _NUMBER = 60
-_LONGEST = 38
+_LONGEST = 34
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from bot.core.harmless import cell, markdown, visible
 from bot.core.library import Format, LibraryEntry
 from bot.core.narrative import count_words
+from bot.core.turn import Line
 from bot.exporting.rows import COLUMNS, LEDGER, ledger_row, shown_name, story_row
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 STORIES_A_DOCUMENT, CARDS_A_DOCUMENT = 200, 100
 """A document is held in memory while it is written; so it is written in pieces."""
+
+
+Words = Callable[[Line, str], str]
+"""A message in a language."""
 
 
 class Writer(Protocol):
@@ -81,8 +86,9 @@ class JsonLinesWriter:
 class MarkdownWriter:
     """One text to read, each story a quotation."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, words: Words) -> None:
         """Opens the file."""
+        self._words = words
         self._file = path.open("w", encoding="utf-8", newline="\n")
 
     def add(self, entry: LibraryEntry) -> None:
@@ -90,7 +96,7 @@ class MarkdownWriter:
         row = story_row(entry)
         title = markdown(row["title"]).removeprefix("> ")
         self._file.write(f"## {title}\n\n{markdown(row['text'])}\n\n")
-        for line in told_lines(entry):
+        for line in told_lines(entry, self._words):
             self._file.write(f"- {markdown(line).removeprefix('> ')}\n")
         self._file.write("\n")
 
@@ -102,9 +108,9 @@ class MarkdownWriter:
 class DocumentWriter:
     """Documents of a few hundred stories each."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, words: Words) -> None:
         """Nothing is written before the first story."""
-        self._folder = folder
+        self._folder, self._words = folder, words
         self._number = self._held = 0
         self._document: Document | None = None
 
@@ -114,7 +120,9 @@ class DocumentWriter:
 
         if self._document is None:
             self._document = Document()
-        self._document.story(visible(entry.title), _paragraphs(entry), told_lines(entry))
+        self._document.story(
+            visible(entry.title), _paragraphs(entry), told_lines(entry, self._words)
+        )
         self._held += 1
         if self._held == STORIES_A_DOCUMENT:
             self.close()
@@ -165,21 +173,28 @@ def _paragraphs(entry: LibraryEntry) -> list[str]:
     return visible(entry.release.text).split("\n\n")
 
 
-def told_lines(entry: LibraryEntry) -> list[str]:
-    """What stands below a story for a reader, a line each."""
+def told_lines(entry: LibraryEntry, words: Words) -> list[str]:
+    """What stands below a story for a reader, a line each, in the story's language."""
     row = story_row(entry)
-    lines = [f"Told by {row['name']}" if row["name"] else "Told without a name"]
+
+    def say(key: str, filled: Mapping[str, str] | None = None, **refs: str) -> str:
+        return visible(words(Line(f"export.{key}", filled or {}, refs), entry.story_language))
+
+    lines = [say("told_by", {"name": row["name"]}) if row["name"] else say("told_nameless")]
     if row["themes"]:
-        lines.append(f"Themes: {row['themes'].replace(chr(10), ', ')}")
+        lines.append(say("themes", {"themes": row["themes"].replace("\n", ", ")}))
     lines.append(
-        f"May be used until {row['until']}; "
-        f"quoted in parts: {row['may_be_excerpted']}; translated: {row['may_be_translated']}"
+        say(
+            "use",
+            {"day": row["until"]},
+            excerpts=f"export.is.{row['may_be_excerpted']}",
+            translation=f"export.is.{row['may_be_translated']}",
+        )
     )
-    lines.append(f"Story {row['story']}")
-    return lines
+    return [*lines, say("story", {"story": row["story"]})]
 
 
-def writers(folder: Path, formats: Sequence[Format]) -> list[Writer]:
+def writers(folder: Path, formats: Sequence[Format], words: Words) -> list[Writer]:
     """A writer for each format, and the consent ledger, which goes with every export."""
     made: list[Writer] = [CsvWriter(folder / "consent.csv", tuple(LEDGER), ledger_row)]
     for one in formats:
@@ -189,9 +204,9 @@ def writers(folder: Path, formats: Sequence[Format]) -> list[Writer]:
             case Format.JSONL:
                 made.append(JsonLinesWriter(folder / "stories.jsonl"))
             case Format.MARKDOWN:
-                made.append(MarkdownWriter(folder / "stories.md"))
+                made.append(MarkdownWriter(folder / "stories.md", words))
             case Format.DOCX:
-                made.append(DocumentWriter(folder))
+                made.append(DocumentWriter(folder, words))
             case Format.CARDS:
                 made.append(CardWriter(folder))
     return made

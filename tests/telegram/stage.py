@@ -190,7 +190,7 @@ async def running(
     def new_id() -> str:
         return f"{next(numbers):032x}"
 
-    exporting = Exporting(store, Archives(), clock, new_id)
+    exporting = Exporting(store, Archives(catalogue().text), clock, new_id)
     staffed = Staffed(reader, exporting, home / "exports", _page, clock)
 
     def organized(telegram: Telegram, wake: Callable[[], None]) -> Organized:

@@ -20,7 +20,7 @@ from bot.exporting.home import Home
 from bot.usecases.exporting import Exporting
 from bot.usecases.library import Librarian
 from bot.usecases.people import CONSOLE, STAFF, People
-from tests.fakes import reading
+from tests.fakes import catalogue, reading
 from tests.telegram.stage import Stage, buttons, on_disk, running
 from tests.usecases.test_library import Index
 
@@ -157,7 +157,7 @@ async def test_staffs_first_hour(office: Office) -> None:
     # Taken back: denied at once, then erased; staff answer for the file they were sent.
     await stage.says(ana, "/withdraw")
     await office.press(ana, "Withdraw it now")
-    again = Exporting(stage.store, Archives(), stage.clock, lambda: "f" * 32)
+    again = Exporting(stage.store, Archives(catalogue().text), stage.clock, lambda: "f" * 32)
     await office.librarian().finish()
     done_again = await again.export(CONSOLE, Profile.PUBLIC, list(Format), stage.home / "exports")
     assert done_again.rows == 0

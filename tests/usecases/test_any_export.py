@@ -197,7 +197,9 @@ class Life:
         """The file holds what our own account says, as it is once the export is done."""
         out = self.house.home / "exports"
         for kind in (Meddling, Late) if meddling else (Exporting,):
-            exporting = kind(self.house.store, Archives(), self.house.clock, self.house.new_id)
+            exporting = kind(
+                self.house.store, Archives(catalogue().text), self.house.clock, self.house.new_id
+            )
             if meddling is not None:
                 assert isinstance(exporting, Meddling)
                 exporting.meddle = lambda: self.act(meddling)

@@ -49,7 +49,7 @@ async def house(tmp_path: Path) -> AsyncIterator[World]:
 
 @pytest.fixture
 def exporting(house: World) -> Exporting:
-    return Exporting(house.store, Archives(), house.clock, house.new_id)
+    return Exporting(house.store, Archives(catalogue().text), house.clock, house.new_id)
 
 
 def out(house: World) -> Path:
@@ -209,6 +209,18 @@ async def test_a_card_is_a_page_and_long_stories_get_smaller_letters(
     assert card_points(30) > card_points(300) > card_points(900) >= 6
 
 
+async def test_what_stands_below_a_story_is_in_its_own_language(
+    house: World, exporting: Exporting
+) -> None:
+    for language in ("en", "es"):
+        folder = await house.teller(language=language, name="Rosa")
+        await house.approve(folder)
+    done = await made(house, exporting, Format.MARKDOWN)
+    with zipfile.ZipFile(done.path) as held:
+        text = held.read("stories.md").decode()
+    assert "- Told by Rosa" in text and "- La cuenta Rosa" in text
+
+
 async def test_documents_are_split_and_hold_every_story(
     house: World, exporting: Exporting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -246,6 +258,7 @@ class Breaking(Archives):
     """Archives that fail, or let something happen, at one step."""
 
     def __init__(self, step: str, happens: object) -> None:
+        super().__init__(catalogue().text)
         self.step, self.happens = step, happens
 
     def begin(self, path: str, formats: Sequence[Format]) -> Archive:
@@ -300,7 +313,7 @@ async def test_after_a_crash_an_export_is_finished_or_gone(
         await made(house, exporting)
     for folder in out(house).glob(".*"):
         (folder / "lock").unlink()  # as the system lets go of a dead process's locks
-    again = Exporting(house.store, Archives(), house.clock, house.new_id)
+    again = Exporting(house.store, Archives(catalogue().text), house.clock, house.new_id)
     assert await again.recover() == 1
     assert len(list(out(house).iterdir())) == is_finished
     assert len(await again.exports(EXPORTER)) == is_finished
@@ -316,7 +329,7 @@ async def test_an_export_being_written_elsewhere_is_left_alone(
         seen.append(await exporting.recover())
 
     record = await exporting._begin(EXPORTER, Profile.PUBLIC, (Format.CSV,), out(house), Wanted())
-    archive = Archives().begin(record.path, [Format.CSV])
+    archive = Archives(catalogue().text).begin(record.path, [Format.CSV])
     await look()
     archive.discard()
     await look()
@@ -335,7 +348,7 @@ async def test_a_story_taken_back_while_it_is_written_is_not_in_the_file(
                 await withdraw(house, left.pop())
             return await super()._sealed(record)  # type: ignore[arg-type]
 
-    exporting = Meddling(house.store, Archives(), house.clock, house.new_id)
+    exporting = Meddling(house.store, Archives(catalogue().text), house.clock, house.new_id)
     done = await made(house, exporting)
     assert [s["story"] for s in stories_in(done)] == [stays.stories[0].id]
     assert [p.name for p in out(house).iterdir()] == [done.path.name]
@@ -353,7 +366,9 @@ async def test_a_story_taken_back_between_sealing_and_naming_is_not_in_the_file(
                 await withdraw(house, left.pop())
             return await super()._noted(record)  # type: ignore[arg-type]
 
-    done = await made(house, Meddling(house.store, Archives(), house.clock, house.new_id))
+    done = await made(
+        house, Meddling(house.store, Archives(catalogue().text), house.clock, house.new_id)
+    )
     assert [s["story"] for s in stories_in(done)] == [stays.stories[0].id]
     assert [p.name for p in out(house).iterdir()] == [done.path.name]
 
@@ -365,7 +380,7 @@ async def test_who_loses_the_right_half_way_exports_nothing(house: World) -> Non
     class Revoked(Archives):
         pass
 
-    exporting = Exporting(house.store, Revoked(), house.clock, house.new_id)
+    exporting = Exporting(house.store, Revoked(catalogue().text), house.clock, house.new_id)
     pages = exporting._page
 
     async def page(*given: object) -> tuple[list[LibraryEntry], list[LibraryEntry]]:

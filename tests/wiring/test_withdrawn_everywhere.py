@@ -101,7 +101,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         await made.reviewing.approve(APPROVER, story, seen, [("theme", "lamps")], marks)
         ready = House(made, embeddings, folder)
         await ready.librarian().finish()
-        exporting = Exporting(made.store, Archives(), made.clock, made.new_id)
+        exporting = Exporting(made.store, Archives(catalogue().text), made.clock, made.new_id)
         await exporting.export(
             "console", Profile.PUBLIC, [Format.CSV, Format.DOCX], made.home / "exports"
         )

@@ -65,9 +65,10 @@ def _lines(story: Been) -> list[Line]:
     lines += [Line("review.where.use", refs={"use": f"purposes.{p}"}) for p in story.uses]
     if story.note:
         lines.append(Line("review.told.note", {"note": story.note, "story": story.story_id}))
-    for place in story.places:
-        refs = {"profile": f"review.for.{place.profile}"} if place.profile else {}
-        lines.append(Line(f"review.where.{place.what}", {"day": f"{place.at:%Y-%m-%d}"}, refs))
+    been = dict.fromkeys((p.what, p.profile, f"{p.at:%Y-%m-%d}") for p in story.places)
+    for what, profile, day in been:
+        refs = {"profile": f"review.for.{profile}"} if profile else {}
+        lines.append(Line(f"review.where.{what}", {"day": day}, refs))
     return lines
 
 
