@@ -23,7 +23,7 @@ from bot.usecases import groups
 
 log = logging.getLogger(__name__)
 
-COMMANDS = ("start", "mystories", "consent", "withdraw", "mydata", "forget", "language",
+COMMANDS = ("start", "mystories", "where", "consent", "withdraw", "mydata", "forget", "language",
             "privacy", "undo", "cancel", "help")  # fmt: skip
 """What anybody may ask for in private chat."""
 
