@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import glob
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -29,6 +30,7 @@ class Home:
     async def erase_exports(self, paths: Sequence[str]) -> list[str]:
         """Delete those of the paths that lie under the data directory, finished or half written.
 
+        Copies handed out in the terminal go too, wherever the export itself was put.
         The paths that are gone now; the others lie elsewhere. Raises OSError.
         """
         return await asyncio.to_thread(self._erase_exports, paths)
@@ -40,6 +42,10 @@ class Home:
             shutil.rmtree(partial_of(path), ignore_errors=True)
             path.unlink(missing_ok=True)
             flush(path.parent)
+        # What the terminal handed to staff is a copy under the same name.
+        for name in {glob.escape(Path(p).name) for p in paths}:
+            for copy in (self._home / "received").glob(f"*/{name}"):
+                copy.unlink(missing_ok=True)
         return mine
 
     async def erase_chat(self, salt: str, chat_sha256: str) -> int:

@@ -420,10 +420,15 @@ async def test_a_withdrawal_erases_our_own_files_and_lists_the_others(
     away = tmp_path_factory.mktemp("elsewhere")
     theirs = await exporting.export(EXPORTER, Profile.PUBLIC, [Format.CSV], away)
     assert await exporting.to_destroy(EXPORTER) == []
+    received = house.home / "received" / "503"
+    received.mkdir(parents=True)
+    for done in (ours, theirs):  # as the terminal hands files over
+        (received / done.path.name).write_bytes(done.path.read_bytes())
     await withdraw(house, folder)
     librarian = Librarian(house.store, house.clock, Index(), Home(house.home))
     assert {r.place: r.count for r in await librarian.finish()}["files"] == 1
     assert not ours.path.exists() and theirs.path.exists()
+    assert list(received.iterdir()) == []
     left = await exporting.to_destroy(EXPORTER)
     assert [(x.export_id, x.is_erased_here, x.because) for x in left] == [
         (ours.id, True, "withdrawn"),
