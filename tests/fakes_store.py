@@ -17,6 +17,7 @@ from bot.core.consent import Purpose
 from bot.core.narrative import StoryOf, count_words
 from bot.core.story import Folder, Story, StoryStatus
 from bot.usecases.ports import (
+    AlreadyDone,
     Audit,
     Conflict,
     Folders,
@@ -321,6 +322,8 @@ class _Inbox:
         return [kept.item for kept in waiting[:limit] if isinstance(kept.item, InboxItem)]
 
     async def done(self, update_ids: Sequence[int]) -> None:
+        if any(kept.state == "done" for kept in await self._rows(update_ids)):
+            raise AlreadyDone
         for kept in await self._rows(update_ids):
             assert isinstance(kept.item, InboxItem)
             kept.item = replace(kept.item, payload="")

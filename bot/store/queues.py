@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select, update
 
 from bot.store.tables import inbox
 from bot.store.transaction import Transaction
-from bot.usecases.ports import InboxItem, SetAside
+from bot.usecases.ports import AlreadyDone, InboxItem, SetAside
 
 A_SILENT_WEEK = timedelta(days=7)
 """After a week without updates Telegram restarts update_id at random (telegram Bot API,
@@ -71,8 +71,22 @@ class SqlInbox:
         return [InboxItem(**row._asdict()) for row in rows]
 
     async def done(self, update_ids: Sequence[int]) -> None:
-        """Mark as handled and blank the payload; the id stays, so a repeat is recognised."""
-        await self._set(update_ids, state=DONE, payload="", reason=None)
+        """Mark as handled and blank the payload; the id stays, so a repeat is recognised.
+
+        Raises AlreadyDone when one of them was done before: this unit of work must not be kept.
+        """
+        for start in range(0, len(update_ids), _AT_ONCE):
+            some = inbox.c.update_id.in_(update_ids[start : start + _AT_ONCE])
+            now_done = await self._transaction.write_returning(
+                update(inbox)
+                .where(some, inbox.c.state != DONE)
+                .values(state=DONE, payload="", reason=None)
+                .returning(inbox.c.update_id)
+            )
+            are_done = select(func.count()).select_from(inbox).where(some, inbox.c.state == DONE)
+            (found,) = await self._transaction.read(are_done)
+            if found[0] > len(now_done):
+                raise AlreadyDone
 
     async def attempted(self, update_ids: Sequence[int]) -> None:
         """Count one more try at handling."""

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from bot.telegram.ending import ended
 from bot.telegram.render import units
 from bot.telegram.updates import Incoming, Said, incoming, joined, language_of, query_of
-from bot.usecases.ports import InboxItem, Store, StoreUnavailable
+from bot.usecases.ports import AlreadyDone, InboxItem, Store, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,11 @@ PAUSES = (0.5, 1, 2, 5, 10, 30)
 
 
 class Turns(Protocol):
-    """What becomes of a turn; each may raise StoreUnavailable, and then nothing has changed."""
+    """What becomes of a turn; each may raise StoreUnavailable, and AlreadyDone.
+
+    Then nothing has changed now. A disk that fails after it wrote is met at the next try, by
+    AlreadyDone.
+    """
 
     async def handle(self, turn: Incoming, update_ids: list[int]) -> None:
         """Take one turn, its updates' end included."""
@@ -244,6 +248,7 @@ class Lanes:
                     return True
                 if len(taken) > 1 and tries + 1 >= TRIES:
                     self._alone.update(item.update_id for item in taken)
+                if len(taken) > 1 and taken[0].update_id in self._alone:
                     return False
                 tries += 1
                 await asyncio.sleep(0.1 * tries)
@@ -265,6 +270,11 @@ class Lanes:
                 return True
             except StoreUnavailable:
                 raise
+            except AlreadyDone:
+                if len(taken) == 1:
+                    return True
+                self._alone.update(ids)
+                return False
             except Exception as failed:
                 error = failed
         log.error("turn failed, try %d: %s", tries + 1, place_of(error))

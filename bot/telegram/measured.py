@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.telegram.turns import Turns
 from bot.telegram.updates import Incoming
-from bot.usecases.ports import Meter, StoreUnavailable
+from bot.usecases.ports import AlreadyDone, Meter, StoreUnavailable
 
 LONGEST_TURN = 120.0
 """Seconds after which a turn that is still running counts as stuck."""
@@ -36,6 +36,9 @@ class MeasuredTurns(Turns):
         self._running[mark] = time.monotonic()
         try:
             await super().handle(turn, update_ids)
+        except AlreadyDone:
+            fate = "ignored"
+            raise
         except BaseException as error:
             fate = "delayed" if isinstance(error, StoreUnavailable) else "failed"
             raise

@@ -21,7 +21,7 @@ from bot.telegram.updates import Forged, Incoming, Said, Tapped
 from bot.usecases.groups import Addressed, InGroups, Migrated, Standing
 from bot.usecases.organized import Organized
 from bot.usecases.outgoing import body_of
-from bot.usecases.ports import Clock, OutboxItem, Store, StoreUnavailable
+from bot.usecases.ports import AlreadyDone, Clock, OutboxItem, Store, StoreUnavailable
 from bot.usecases.residents import Residents
 
 log = logging.getLogger(__name__)
@@ -76,6 +76,14 @@ class Turns:
 
     async def handle(self, turn: Incoming, update_ids: list[int]) -> None:
         """Give what happened to the use case it concerns."""
+        try:
+            await self._handle(turn, update_ids)
+        except AlreadyDone:
+            # What the earlier try says may still wait for somebody to send it.
+            self._wake()
+            raise
+
+    async def _handle(self, turn: Incoming, update_ids: list[int]) -> None:
         match turn:
             case Said():
                 await self._hear(turn, update_ids)
@@ -123,7 +131,8 @@ class Turns:
         if opened is None:
             return heard
         texts = {opened.language: opened.text, **opened.prompt.texts}
-        return replace(heard, prompted=Prompted(texts, opened.prompt.stage))
+        prompted = Prompted(texts, opened.prompt.move, opened.group_id)
+        return replace(heard, prompted=prompted)
 
     async def _tapped(self, turn: Tapped, update_ids: list[int]) -> None:
         """A button in a group: the notice is for who pressed, the words are for everybody."""

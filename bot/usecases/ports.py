@@ -39,6 +39,10 @@ class Conflict(Exception):
     """Another process changed the folder since it was loaded; load again and repeat."""
 
 
+class AlreadyDone(Exception):
+    """An update was handled before: by a try that seemed to fail, or by somebody quicker."""
+
+
 class CoachUnavailable(Exception):
     """A model gave nothing that can be used. `reason` is a fixed word, counted."""
 
@@ -248,7 +252,10 @@ class Inbox(Protocol):
         ...
 
     async def done(self, update_ids: Sequence[int]) -> None:
-        """Mark as handled and blank the payload; the id stays, so a repeat is recognised."""
+        """Mark as handled and blank the payload; the id stays, so a repeat is recognised.
+
+        Raises AlreadyDone when one of them was done before: this unit of work must not be kept.
+        """
         ...
 
     async def attempted(self, update_ids: Sequence[int]) -> None:

@@ -138,6 +138,8 @@ class Residents:
         step = folder.session.step
         moves = await self._converse(folder, heard)
         async with self._store.work() as work:
+            # First, for erasing ends what its sender sent, this update included.
+            await work.inbox.done(update_ids)
             if any(isinstance(m, EraseEverything) for m in moves):
                 await self._erase(work, folder, moves, self._language(folder, heard))
             else:
@@ -147,7 +149,6 @@ class Residents:
                 await work.outbox.add(self._items(folder, moves, language))
             # Whoever writes can be written to, even if the news of it comes later.
             await work.recipients.resume(sender.chat_id)
-            await work.inbox.done(update_ids)
             await work.commit()
         self._meter.took("turn", perf_counter() - begun, step)
         if heard.text and not _may_be_kept(folder):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.usecases.ports import InboxItem, OutboxItem, Queued, Store
+from bot.usecases.ports import AlreadyDone, InboxItem, OutboxItem, Queued, Store
 from tests.store.places import PLACES, everything_held, opened
 from tests.store.samples import NOW, an_update
 
@@ -51,6 +51,22 @@ async def test_a_handled_update_is_blank_and_its_repeat_is_recognised(store: Sto
         assert await work.inbox.waiting() == [an_update(2)]
         assert not await work.inbox.put(an_update(1, payload="again"))
         assert await work.inbox.counts() == {"waiting": 1, "done": 1, "quarantined": 0}
+
+
+async def test_nothing_is_kept_of_a_second_handling(store: Store) -> None:
+    async with store.work() as work:
+        for number in (1, 2, 3):
+            await work.inbox.put(an_update(number))
+        await work.inbox.quarantine([2], "ValueError")
+        await work.inbox.done([1, 2])
+        await work.commit()
+    async with store.work() as work:
+        await work.outbox.add([OutboxItem(7001, {"kind": "say"})])
+        with pytest.raises(AlreadyDone):
+            await work.inbox.done([1, 3])
+    async with store.work() as work:
+        assert await work.inbox.counts() == {"waiting": 1, "done": 2, "quarantined": 0}
+        assert await work.outbox.queued() == []
 
 
 async def test_a_handled_id_means_a_new_update_after_a_silent_week(store: Store) -> None:

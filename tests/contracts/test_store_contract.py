@@ -400,8 +400,8 @@ async def test_an_update_erased_with_its_sender_is_still_recognised(store: Store
     await save(store, a_newcomer())
     async with store.work() as work:
         await work.inbox.put(an_update(1))
-        await work.folders.erase("r-1", NOW)
         await work.inbox.done([1])
+        await work.folders.erase("r-1", NOW)
         await work.commit()
     async with store.work() as work:
         assert not await work.inbox.put(an_update(1))
