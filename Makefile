@@ -7,7 +7,7 @@ PYTHON ?= python3
 export UV_PROJECT_ENVIRONMENT := .venv
 RUN := .venv/bin/
 
-.PHONY: chat test check bench reader-report picture setup clean
+.PHONY: chat test check proof bench reader-report picture setup clean
 
 chat: .venv/.complete ## talk with the coach in this terminal
 	@$(RUN)coach chat
@@ -20,6 +20,9 @@ check: .venv/.complete ## format, lint, strict types, import rules
 	@$(RUN)ruff check .
 	@$(RUN)mypy
 	@$(RUN)lint-imports
+
+proof: .venv/.complete ## the promises proved at full length, with figures; takes many minutes
+	@PROOF=whole $(RUN)pytest -s tests/proof
 
 bench: .venv/.complete ## measure; figures for README
 	@$(RUN)python -m benchmarks | tee .venv/bench.txt
