@@ -18,10 +18,11 @@ from bot.core.narrative import Element, Reading, StoryOf
 @dataclass(frozen=True)
 class Prompted:
     """The practice prompt whose button brought somebody here: its words by language, the group's
-    first, and the story it practises."""
+    first, the move it practises, and the opaque id of the group it was posted in."""
 
     texts: Mapping[str, str]
-    stage: StoryOf
+    move: Element
+    group: str
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,17 @@ from bot.core.conversation import telling
 from bot.core.conversation.arriving import next_arrival
 from bot.core.conversation.caring import CARE_STEPS
 from bot.core.conversation.talk import STEPS, Talk, buttons, not_understood
+from bot.core.narrative import Element
+from bot.core.practice import is_opening
 from bot.core.turn import Asking, Line
 
 HELD = "prompt"
 """The note that holds the prompt until its telling begins."""
+
+
+def is_worn_out(talk: Talk) -> bool:
+    """Whether a button was tapped whose prompt cannot be found any more."""
+    return talk.heard.prompted is None and is_opening(talk.heard.argument)
 
 
 def arrive(talk: Talk) -> None:
@@ -20,7 +27,11 @@ def arrive(talk: Talk) -> None:
     if prompted is None or talk.session.step in (*CARE_STEPS, "slow"):
         talk.stay()
         return
-    talk.session.notes[HELD] = {"stage": prompted.stage.value, "texts": dict(prompted.texts)}
+    talk.session.notes[HELD] = {
+        "move": prompted.move.value,
+        "group": prompted.group,
+        "texts": dict(prompted.texts),
+    }
     if talk.has_joined:
         if talk.session.step != "prompted":
             talk.session.notes["prompt_return"] = talk.session.step
@@ -49,7 +60,7 @@ def hear_prompted(talk: Talk) -> Asking[None]:
     match talk.choice:
         case "of_its_own" | "yes" | "go_on":
             _own_story(talk)
-            _begin(talk)
+            _begin(talk, "practising.kept")
         case "add_to_mine":
             _begin(talk)
         case "not_now" | "no" | "skip" | "back":
@@ -75,12 +86,13 @@ def _own_story(talk: Talk) -> None:
     talk.session.notes[HELD] = held
 
 
-def _begin(talk: Talk) -> None:
+def _begin(talk: Talk, *more: str) -> None:
     words = _words(talk)
     _into_telling(talk)
     talk.showed(words)
     talk.say(
         Line("practising.begin", {"prompt": words}),
+        *more,
         choices=[buttons("thats_it", "example"), buttons("choose_part", "rest")],
     )
 
@@ -90,7 +102,9 @@ def _into_telling(talk: Talk) -> None:
     if talk.folder.story is not talk.story:
         # There was none, or it was withdrawn: `story` has begun one, and the notes are fresh.
         talk.drop_empty_stories()
-    talk.session.notes.update(stage=held["stage"], mode="tell")
+    move = Element(held["move"])
+    assert move.stage is not None, "a practice prompt belongs to a story"
+    talk.session.notes.update(stage=move.stage.value, mode="tell", practised=move.value)
     talk.session.step = "telling"
 
 

@@ -46,6 +46,8 @@ def go_back(talk: Talk) -> None:
 
 def start(talk: Talk) -> None:
     """Hello, or: here is where we were, or the practice prompt that brought them."""
+    if practising.is_worn_out(talk):
+        talk.say("practising.worn_out")
     if talk.heard.prompted is not None:
         practising.arrive(talk)
     elif not talk.has_joined:

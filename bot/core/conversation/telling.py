@@ -59,8 +59,8 @@ def hear_telling(talk: Talk) -> Asking[None]:
         case "thats_it" | "enough":
             yield from close_telling(talk)
         case "example":
-            element = ORDER_OF_CARE[talk.stage][0]
-            yield from show_example(talk, element, "\n".join(part.pieces) or part.sketch or "")
+            near = "\n".join(part.pieces) or part.sketch or ""
+            yield from show_example(talk, first_move(talk), near)
             talk.say("telling.your_turn", choices=[buttons("thats_it", "example"), buttons("rest")])
         case "keep_as_is":
             part.pieces.clear()
@@ -71,11 +71,19 @@ def hear_telling(talk: Talk) -> Asking[None]:
             advance(talk)
         case None | "yes" | "no" | "go_on" | "dont_know" | "confused" if talk.text:
             if talk.choice == "confused":
-                talk.say(f"hints.{ORDER_OF_CARE[talk.stage][0]}")
+                talk.say(f"hints.{first_move(talk)}")
                 return
             yield from take_piece(talk)
         case _:
             not_understood(talk)
+
+
+def first_move(talk: Talk) -> Element:
+    """The move this part begins with: the one a practice prompt asked for, else the usual one."""
+    practised = talk.note("practised")
+    if practised and Element(practised).stage is talk.stage:
+        return Element(practised)
+    return ORDER_OF_CARE[talk.stage][0]
 
 
 def take_piece(talk: Talk) -> Asking[None]:
