@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -16,7 +17,7 @@ from typing import Any, TypeVar
 from bot.console.botapi import BotApi
 from bot.console.people import Group, Person
 from bot.console.request import InProcessRequest
-from bot.console.updates import UpdateQueue
+from bot.console.updates import UpdateQueue, _Waiting
 from bot.core.narrative import Reading, StoryOf
 from bot.core.story import Folder, Identity
 from bot.core.turn import Line, Say
@@ -46,8 +47,25 @@ class SlowReader(SteadyReader):
         return await super().read(stage, text, language)
 
 
+class Raw(_Waiting):
+    """An update whose `body` is all there is of it, number included."""
+
+    def payload(self) -> Any:
+        """Just that."""
+        return self.body
+
+
 class RepeatingQueue(UpdateQueue):
-    """The server's queue, able to bring any earlier update once more."""
+    """The server's queue, able to bring any earlier update once more, and what is none at all."""
+
+    news: Mapping[str, object] = {}
+    """Fields of a later Bot API, put into every update of a person."""
+
+    def put_raw(self, make: Callable[[int], object]) -> None:
+        """Bring what is made of the next number as an update, whatever it is."""
+        number = self._next_id()
+        self._pending.append(Raw(number, "raw", make(number), self._now()))
+        self._wake()
 
     def again(self, back: int) -> None:
         """Bring the update that came `back` updates ago again, if there is one."""
@@ -66,7 +84,8 @@ class RepeatingQueue(UpdateQueue):
 
     def put(self, kind: str, body: object) -> int | None:
         """As the server's; and remember it."""
-        number = super().put(kind, body)
+        assert isinstance(body, Mapping)
+        number = super().put(kind, {**body, **self.news})
         if number is not None:
             self.every.append(self._last)
         return number
@@ -268,6 +287,22 @@ class House:
         assert folder.story is not None
         part = folder.story.parts[StoryOf.SELF]
         return "\n".join([*([part.text] if part.text else []), *part.pieces]).splitlines()
+
+    def is_well(self) -> bool:
+        """Whether what fetches and what sends still runs, and says that nothing is wrong."""
+        assert self.running is not None
+        names = {task.get_name() for task in self.running.tasks if not task.done()}
+        return {"polling", "sender", "looking"} <= names and self.running.coach.failure() is None
+
+    def forgets_what_is_over(self, newcomer: Person) -> None:
+        """Take finished rows and a newcomer out, so that each commit copies little."""
+        state = self.store.state
+        for rows in (state.inbox, state.outbox):
+            for key in [k for k, kept in rows.items() if kept.state != "waiting"]:
+                del rows[key]
+        for key, folder in list(state.folders.items()):
+            if folder.identity.chat_id == newcomer.id:
+                del state.folders[key]
 
     def waits(self, person: Person) -> bool:
         """Whether the last word in this chat is the person's."""
