@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from bot.core.care import Safety, Span
 from bot.core.coaching import CoachingNotes
+from bot.core.movement import Movement
 from bot.core.narrative import Element, Reading, StoryOf
 
 
@@ -121,7 +122,15 @@ class Scrub:
     line: Line
 
 
-Move = Say | Hand | Bring | EraseEverything | Scrub
+@dataclass(frozen=True)
+class Moved:
+    """They say they told, retold, listened or led; counted for the group whose prompt they
+    opened last, and for nobody when they came from none. Nothing is said."""
+
+    kind: Movement
+
+
+Move = Say | Hand | Bring | EraseEverything | Scrub | Moved
 
 
 @dataclass(frozen=True)

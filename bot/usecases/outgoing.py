@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot.core.turn import Bring, Choice, EraseEverything, Hand, Line, Move, Say, Scrub
+from bot.core.turn import Bring, Choice, EraseEverything, Hand, Line, Move, Moved, Say, Scrub
 
 Body = dict[str, Any]
 
 
 def body_of(move: Move, language: str, turn: int) -> Body:
-    """One move as JSON; `turn` marks its buttons. EraseEverything has none (ValueError)."""
+    """One move as JSON; `turn` marks its buttons. EraseEverything and Moved have none.
+
+    For those two it raises ValueError."""
     common: Body = {"language": language, "turn": turn}
     match move:
         case Say(lines, choices, replaces):
@@ -44,6 +46,8 @@ def body_of(move: Move, language: str, turn: int) -> Body:
             return {"kind": "scrub", "line": _line(line), **common}
         case EraseEverything():
             raise ValueError("erasing is done by the use case, not sent")
+        case Moved():
+            raise ValueError("movement is counted by the use case, not sent")
 
 
 def move_of(body: Mapping[str, Any]) -> Say | Hand | Bring | Scrub:

@@ -132,6 +132,20 @@ async def note_progress(work: UnitOfWork, folder: Folder, now: datetime) -> None
         await work.practice.reached(opening.delivery.id, telegram_id, steps, now)
 
 
+async def note_movement(
+    work: UnitOfWork, folder: Folder, kinds: Sequence[Movement], now: datetime
+) -> None:
+    """Count what somebody says they did among people for the group whose prompt they opened last.
+
+    Each kind counts once for a person and a group, however long ago they came.
+    """
+    telegram_id = folder.identity.telegram_id
+    opening = await work.practice.last_opening(telegram_id) if kinds else None
+    if opening is not None:
+        for kind in kinds:
+            await work.practice.moved(opening.delivery.group_id, telegram_id, kind, now)
+
+
 class Pushing:
     """Due prompts into the outbox, taps back to their prompts."""
 

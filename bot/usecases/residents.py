@@ -23,6 +23,7 @@ from bot.core.turn import (
     Heard,
     Line,
     Move,
+    Moved,
     Need,
     Phrasebook,
     ReadTelling,
@@ -54,7 +55,7 @@ from bot.usecases.ports import (
     UnitOfWork,
     Unmeasured,
 )
-from bot.usecases.pushing import note_progress
+from bot.usecases.pushing import note_movement, note_progress
 
 log = logging.getLogger(__name__)
 
@@ -145,6 +146,8 @@ class Residents:
             else:
                 await work.folders.save(folder)
                 await note_progress(work, folder, self._clock.now())
+                kinds = [m.kind for m in moves if isinstance(m, Moved)]
+                await note_movement(work, folder, kinds, self._clock.now())
                 language = self._language(folder, heard)
                 await work.outbox.add(self._items(folder, moves, language))
             # Whoever writes can be written to, even if the news of it comes later.
@@ -180,6 +183,7 @@ class Residents:
         return [
             OutboxItem(folder.identity.chat_id, body_of(m, language, folder.session.turn))
             for m in moves
+            if not isinstance(m, Moved)
         ]
 
     # -- findings -------------------------------------------------------------------------------
@@ -254,7 +258,7 @@ class Residents:
         The scrub waits in the outbox, so a crash after the commit still ends in a clean disk.
         """
         receipts = await work.folders.erase(folder.resident.id, self._clock.now())
-        said = [m for m in moves if not isinstance(m, EraseEverything)]
+        said = [m for m in moves if not isinstance(m, EraseEverything | Moved)]
         said += [
             Scrub(Line("rights.forgotten")),
             Say((*_receipt_lines(receipts), Line("rights.receipt_end"))),

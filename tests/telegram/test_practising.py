@@ -13,6 +13,7 @@ import pytest
 from bot.console.people import Group as Hall
 from bot.console.people import Person
 from bot.core.care import Safety
+from bot.core.movement import Movement
 from bot.core.narrative import StoryOf
 from bot.core.practice import Aim, Delivery, PracticePrompt, Schedule
 from bot.core.schedule import NOW_SLOT, Repeat, Rule
@@ -119,8 +120,8 @@ async def test_somebody_new_says_yes_first_and_then_hears_the_prompt(
     assert await practice.stage.typed(ana) == "My hand went up, shaking, before I knew it."
 
 
-async def with_story(practice: Practice, language: str) -> Person:
-    ana = practice.stage.person("Ana", language)
+async def with_story(practice: Practice, language: str, ana: Person | None = None) -> Person:
+    ana = ana or practice.stage.person("Ana", language)
     await practice.says(ana, "/start")
     await practice.presses(ana, *JOIN[language])
     skip = {"en": "Skip", "es": "Saltar"}[language]
@@ -204,3 +205,68 @@ async def test_a_prompt_about_us_begins_in_our_story(practice: Practice) -> None
     await practice.presses(ana, *JOIN["en"])
     await practice.says(ana, "We stayed on the stairs.")
     assert await practice.stage.typed(ana, StoryOf.US) == "We stayed on the stairs."
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+async def test_told_retold_listened_and_led_reach_their_groups_results(
+    practice: Practice, language: str
+) -> None:
+    ana = practice.stage.person("Ana", language)
+    await finished(practice, ana, language)
+    await practice.presses(ana, PRIVATE[language], AMONG[language][0])
+    for button in AMONG[language][1:]:
+        said = await practice.presses(ana, button)
+        assert len(said) == 1
+    async with practice.stage.store.work() as work:
+        moved = await work.practice.movement()
+    assert moved == {(practice.group_id, kind): 1 for kind in Movement}
+
+
+async def test_saying_it_twice_counts_once(practice: Practice) -> None:
+    ana = practice.stage.person("Ana")
+    await finished(practice, ana, "en")
+    await practice.presses(ana, PRIVATE["en"], AMONG["en"][0])
+    listened = "I listened to someone"
+    await practice.presses(ana, listened, listened)
+    async with practice.stage.store.work() as work:
+        assert await work.practice.movement() == {(practice.group_id, Movement.LISTENED): 1}
+
+
+async def test_who_came_from_no_group_is_thanked_and_counted_nowhere(practice: Practice) -> None:
+    ana = practice.stage.person("Ana")
+    await with_story(practice, "en", ana)
+    await to_the_end(practice, ana, "en")
+    await practice.presses(ana, PRIVATE["en"], AMONG["en"][0])
+    (said,) = await practice.presses(ana, AMONG["en"][1])
+    assert said.startswith("Told.")
+    async with practice.stage.store.work() as work:
+        assert not await work.practice.movement()
+
+
+PRIVATE = {"en": "Keep it private", "es": "Guardarla para mí"}
+AMONG = {
+    "en": ("I told it, or listened", "I told it to someone", "I told it again",
+           "I listened to someone", "I led a circle"),
+    "es": ("La conté o escuché", "Se la conté a alguien", "La conté otra vez",
+           "Escuché a alguien", "Guié un círculo"),
+}  # fmt: skip
+TO_THE_END = {
+    "en": ("that's it", "read it back", "it's right", "Rosa", "skip"),
+    "es": ("eso es todo", "léemela", "está bien así", "Rosa", "saltar"),
+}
+
+
+async def finished(practice: Practice, person: Person, language: str) -> None:
+    """From a prompt's button to the question of release."""
+    await practice.taps(person, await practice.posts())
+    await practice.presses(person, *JOIN[language])
+    await practice.says(person, "My hand went up, shaking, before I knew it.")
+    await to_the_end(practice, person, language)
+
+
+async def to_the_end(practice: Practice, person: Person, language: str) -> None:
+    """From words typed to the question of release."""
+    for text in TO_THE_END[language]:
+        await practice.says(person, text)
+    folder = await practice.stage.folder(person)
+    assert folder is not None and folder.session.step == "release"

@@ -12,6 +12,7 @@ from bot.core.conversation import (
     caring,
     closing,
     finishing,
+    leading,
     messages,
     practising,
     releasing,
@@ -215,4 +216,13 @@ def _is_second_tap(talk: Talk) -> bool:
     return talk.heard.choice == last[1] and talk.heard.turn == last[0]
 
 
-__all__ = ["arriving", "converse", "finishing", "practising", "releasing", "sketching", "telling"]
+__all__ = [
+    "arriving",
+    "converse",
+    "finishing",
+    "leading",
+    "practising",
+    "releasing",
+    "sketching",
+    "telling",
+]

@@ -29,12 +29,12 @@ MONTHS = {"months_6": 182, "year_1": 365, "years_2": 730}
 
 def ask_under_18(talk: Talk) -> None:
     """Practice stays open; releasing needs a person beside them."""
-    talk.say("releasing.under_18", choices=[buttons("read_back", "rest")])
+    talk.say("releasing.under_18", choices=[buttons("read_back", "rest"), buttons("among_people")])
 
 
 def hear_under_18(talk: Talk) -> None:
-    """Back to the story."""
-    talk.go("review")
+    """Back to the story, or what became of it among people."""
+    talk.go("people" if talk.choice == "among_people" else "review")
 
 
 # -- uses ---------------------------------------------------------------------------------------
@@ -53,10 +53,16 @@ def hear_release(talk: Talk) -> None:
             return
         talk.go("uses_0", purposes=[], name_shown="", name="", expiry="")
     elif talk.choice in ("keep_private", "no", "skip", "not_now"):
-        talk.say("releasing.kept_private", choices=[buttons("read_back", "new_story")])
-        talk.session.step = "done"
+        keep_private(talk)
     else:
         not_understood(talk)
+
+
+def keep_private(talk: Talk) -> None:
+    """Nothing leaves; who told it to a person can say so."""
+    rows = [buttons("read_back", "new_story"), buttons("among_people")]
+    talk.say("releasing.kept_private", choices=rows)
+    talk.session.step = "done"
 
 
 def _group(talk: Talk) -> int:
@@ -230,8 +236,7 @@ def hear_confirm(talk: Talk) -> None:
     elif talk.choice == "change":
         talk.go("review")
     elif talk.choice in ("keep_private", "no", "not_now", "skip"):
-        talk.say("releasing.kept_private", choices=[buttons("read_back", "new_story")])
-        talk.session.step = "done"
+        keep_private(talk)
     else:
         not_understood(talk)
 
@@ -278,7 +283,7 @@ def ask_done(talk: Talk) -> None:
     """A good place to stop, and to go to people."""
     name = talk.story.listener
     line = Line("releasing.done_named", {"name": name}) if name else Line("releasing.done")
-    talk.say(line, choices=[buttons("read_back", "new_story", "rest")])
+    talk.say(line, choices=[buttons("read_back", "new_story", "rest"), buttons("among_people")])
 
 
 def hear_done(talk: Talk) -> None:
@@ -288,6 +293,8 @@ def hear_done(talk: Talk) -> None:
             talk.go("review")
         case "release":
             talk.go("release")
+        case "among_people":
+            talk.go("people")
         case "new_story" | "another_story":
             new_story(talk)
         case None if has_words(talk.text):

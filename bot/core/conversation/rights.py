@@ -69,7 +69,10 @@ def ask_restart(talk: Talk) -> None:
     line = Line("general.last_time_words", {"quote": last}, {"place": place})
     talk.say(
         line if last else Line("general.last_time", refs={"place": place}),
-        choices=[buttons("go_on", "read_back", "new_story")],
+        choices=[
+            buttons("go_on", "read_back", "new_story"),
+            buttons("among_people") if talk.story.listener else (),
+        ],
     )
 
 
@@ -101,6 +104,8 @@ def hear_restart(talk: Talk) -> None:
             talk.go("review")
         case "new_story":
             new_story(talk)
+        case "among_people":
+            talk.go("people")
         case None if talk.text:
             talk.go("stray", stray=talk.text, stray_return=_return_step(talk))
         case _:
