@@ -187,7 +187,7 @@ class Sender:
             self._wake.clear()
             if _clock() >= self._look_at:
                 await self._look()
-            pause = self._begin_what_may_go()
+            pause = self._begun()
             can_go_on = bool(self._underway) or self._lineup.can_go_on()
             if not can_go_on and self._look_at > _clock():
                 self._idle.set()
@@ -238,6 +238,14 @@ class Sender:
         self._drop_at = _clock() + DROP_EVERY
         if dropped:
             log.info("%d messages dropped: nobody can be reached there", dropped)
+
+    def _begun(self) -> float:
+        """What may go has begun; whatever is wrong with one message, the others' turn comes."""
+        try:
+            return self._begin_what_may_go()
+        except Exception as error:
+            self._in_trouble(error)
+            return 1.0
 
     def _begin_what_may_go(self) -> float:
         """Start what the limits allow now; seconds until it is worth looking again."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from bot.core.turn import Heard
@@ -30,6 +30,8 @@ SERVICE = frozenset(
     }
 )  # fmt: skip
 """Messages that Telegram writes about a chat. Nobody said them, so nobody is answered."""
+LARGEST = 2**63 - 1
+"""No number of Telegram's is larger, and no database column holds more."""
 _TURN = re.compile(r"[0-9]{1,9}")
 _ARGUED = ("start", "language")
 _ARGUMENT = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -109,6 +111,31 @@ def incoming(update: Mapping[str, Any]) -> Incoming | None:
 
     Raises KeyError, TypeError, ValueError or AttributeError for an update of strange form.
     """
+    found = _incoming(update)
+    if found is not None:
+        _check(found)
+    return found
+
+
+def _check(found: Any) -> None:
+    """Raise ValueError where a number or words should be and something else is.
+
+    A chat whose id is a word would be written to, and stop whoever sends.
+    """
+    for field in fields(found):
+        value, kinds = getattr(found, field.name), str(field.type).split(" | ")
+        if is_dataclass(value):
+            _check(value)
+        elif value is None and "None" in kinds:
+            continue
+        elif "int" in kinds:
+            if type(value) is not int or abs(value) > LARGEST:
+                raise ValueError(f"{field.name} is no number Telegram gives")
+        elif "str" in kinds and not isinstance(value, str):
+            raise ValueError(f"{field.name} is not words")
+
+
+def _incoming(update: Mapping[str, Any]) -> Incoming | None:
     if query := update.get("callback_query"):
         return _pressed(update, query)
     if membership := update.get("my_chat_member"):

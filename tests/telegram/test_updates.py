@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -152,3 +153,12 @@ def test_a_strange_update_of_a_group_is_kept_without_what_is_in_it(
 @given(st.sampled_from(["message", "callback_query", "my_chat_member"]), anything)
 def test_the_chat_of_a_strange_update_is_a_number_or_nothing(kind: str, body: object) -> None:
     assert isinstance(chat_of({"update_id": 1, kind: body}), int | None)
+
+
+@pytest.mark.parametrize("strange", ["supergroup", 2**63, True, 1.5, None, [7001]])
+def test_a_chat_whose_id_is_no_number_of_telegrams_is_of_strange_form(strange: object) -> None:
+    person = {"id": strange, "is_bot": False, "first_name": "Ana"}
+    chat = {"id": strange, "type": "private"}
+    message = {"message_id": 1, "date": 0, "chat": chat, "from": person, "text": "yes"}
+    with pytest.raises(ValueError):
+        incoming({"update_id": 1, "message": message})
