@@ -28,6 +28,7 @@ class Purpose(StrEnum):
     EXCERPTS = "excerpts"
     TRANSLATION = "translation"
     MODEL_TRAINING = "model_training"
+    GROUP_POST = "group_post"
 
 
 class NameShown(StrEnum):
@@ -71,8 +72,8 @@ class Release:
     """Permission for exactly one text, for the named purposes.
 
     `text_sha256` is the hash of `text`; a release covers nothing else. `ended_at` is set when
-    an edit voids it, the teller revokes it, or it expires. `teller_share` is the share of words
-    the teller typed themselves, 0 to 1.
+    an edit voids it, the teller revokes it, it expires, or its one post in a group used it up.
+    `teller_share` is the share of words the teller typed themselves, 0 to 1.
     """
 
     id: str
@@ -100,7 +101,10 @@ class Release:
         )
 
     def ended(self, now: datetime, because: str) -> Release:
-        """The same release, ended: because is `edited`, `revoked`, `withdrawn` or `replaced`."""
+        """The same release, ended.
+
+        Because is `edited`, `revoked`, `withdrawn`, `replaced` or `posted`.
+        """
         return self if self.ended_at else replace(self, ended_at=now, ended_because=because)
 
 

@@ -130,7 +130,15 @@ class Moved:
     kind: Movement
 
 
-Move = Say | Hand | Bring | EraseEverything | Scrub | Moved
+@dataclass(frozen=True)
+class Post:
+    """To be said in a group, by its opaque id: what a teller released for exactly that."""
+
+    group: str
+    say: Say
+
+
+Move = Say | Hand | Bring | EraseEverything | Scrub | Moved | Post
 
 
 @dataclass(frozen=True)
@@ -184,6 +192,21 @@ class FindExample:
 
 
 @dataclass(frozen=True)
+class FindGroup:
+    """Needs to know whether a group, by its opaque id, can be posted in now, as FoundGroup."""
+
+    id: str
+
+
+@dataclass(frozen=True)
+class FoundGroup:
+    """A group's title, and why nothing can be posted there: the last part of a message key."""
+
+    title: str = ""
+    trouble: Literal["gone", "no_rights", "topic_closed"] | None = None
+
+
+@dataclass(frozen=True)
 class FoundExample:
     """A passage to show: `why` is a message key, `text` is verbatim from its source."""
 
@@ -193,7 +216,7 @@ class FoundExample:
     why: str
 
 
-Need = ReadTelling | ScreenSafety | ScreenPrivacy | FindExample | Transcribe
+Need = ReadTelling | ScreenSafety | ScreenPrivacy | FindExample | FindGroup | Transcribe
 Finding = Any
 """What is sent back for a need: see each need's docstring. Narrowed by the functions below."""
 
@@ -230,6 +253,12 @@ def spans_of(text: str) -> Asking[tuple[Span, ...]]:
 def example_of(move: Element, near: str) -> Asking[FoundExample | None]:
     """Ask for an example the resident has not seen."""
     found: FoundExample | None = yield FindExample(move, near)
+    return found
+
+
+def group_of(id: str) -> Asking[FoundGroup]:
+    """Ask whether a group can be posted in."""
+    found: FoundGroup = yield FindGroup(id)
     return found
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot.core.turn import Bring, Choice, EraseEverything, Hand, Line, Move, Moved, Say, Scrub
+from bot.core.turn import Bring, Choice, EraseEverything, Hand, Line, Move, Moved, Post, Say, Scrub
 
 Body = dict[str, Any]
 
 
 def body_of(move: Move, language: str, turn: int) -> Body:
-    """One move as JSON; `turn` marks its buttons. EraseEverything and Moved have none.
+    """One move as JSON; `turn` marks its buttons. Only what is said has one.
 
-    For those two it raises ValueError."""
+    EraseEverything, Moved and Post are for the use case: ValueError."""
     common: Body = {"language": language, "turn": turn}
     match move:
         case Say(lines, choices, replaces):
@@ -48,6 +48,8 @@ def body_of(move: Move, language: str, turn: int) -> Body:
             raise ValueError("erasing is done by the use case, not sent")
         case Moved():
             raise ValueError("movement is counted by the use case, not sent")
+        case Post():
+            raise ValueError("the use case knows which chat a group is")
 
 
 def move_of(body: Mapping[str, Any]) -> Say | Hand | Bring | Scrub:

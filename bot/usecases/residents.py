@@ -7,25 +7,30 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Literal
 
 from bot.core.care import Safety
 from bot.core.conversation import converse
 from bot.core.conversation.caring import CARE_STEPS
 from bot.core.conversation.talk import NOTHING_BEYOND, STEPS
 from bot.core.narrative import Reading
+from bot.core.practice import LeftOut
 from bot.core.story import Folder, Identity, Resident, Session
 from bot.core.turn import (
     Abilities,
     EraseEverything,
     FindExample,
+    FindGroup,
     Finding,
     FoundExample,
+    FoundGroup,
     Heard,
     Line,
     Move,
     Moved,
     Need,
     Phrasebook,
+    Post,
     ReadTelling,
     Say,
     ScreenPrivacy,
@@ -55,7 +60,7 @@ from bot.usecases.ports import (
     UnitOfWork,
     Unmeasured,
 )
-from bot.usecases.pushing import note_movement, note_progress
+from bot.usecases.pushing import note_movement, note_progress, out_of_reach
 
 log = logging.getLogger(__name__)
 
@@ -150,6 +155,7 @@ class Residents:
                 await note_movement(work, folder, kinds, self._clock.now())
                 language = self._language(folder, heard)
                 await work.outbox.add(self._items(folder, moves, language))
+                await work.outbox.add(await self._posts(work, moves, language))
             # Whoever writes can be written to, even if the news of it comes later.
             await work.recipients.resume(sender.chat_id)
             await work.commit()
@@ -183,8 +189,37 @@ class Residents:
         return [
             OutboxItem(folder.identity.chat_id, body_of(m, language, folder.session.turn))
             for m in moves
-            if not isinstance(m, Moved)
+            if not isinstance(m, Moved | Post)
         ]
+
+    async def _posts(
+        self, work: UnitOfWork, moves: Sequence[Move], language: str
+    ) -> list[OutboxItem]:
+        """What goes to groups: each at most once, in the group's topic."""
+        items = []
+        for post in (m for m in moves if isinstance(m, Post)):
+            for target in await work.practice.targets({post.group}):
+                group, body = target.group, body_of(post.say, language, 0)
+                items.append(
+                    OutboxItem(
+                        group.chat_id, body, urgency="push", repeatable=False, topic=group.topic
+                    )
+                )
+        return items
+
+    async def _group(self, group_id: str) -> FoundGroup:
+        async with self._store.work() as work:
+            targets = await work.practice.targets({group_id})
+            paused = await work.recipients.paused()
+        if not targets:
+            return FoundGroup(trouble="gone")
+        reason = out_of_reach(targets[0], paused, None)
+        if reason in (LeftOut.NO_RIGHTS, LeftOut.TOPIC_CLOSED):
+            trouble: Literal["no_rights", "topic_closed"] = (
+                "no_rights" if reason is LeftOut.NO_RIGHTS else "topic_closed"
+            )
+            return FoundGroup(targets[0].group.title, trouble)
+        return FoundGroup(targets[0].group.title, "gone" if reason is not None else None)
 
     # -- findings -------------------------------------------------------------------------------
 
@@ -218,6 +253,8 @@ class Residents:
                 return safety
             case ScreenPrivacy(text):
                 return await self._screener.privacy(text, language)
+            case FindGroup(group_id):
+                return await self._group(group_id)
             case FindExample(move, near):
                 try:
                     async with asyncio.timeout(EXAMPLE_PATIENCE):
@@ -258,7 +295,7 @@ class Residents:
         The scrub waits in the outbox, so a crash after the commit still ends in a clean disk.
         """
         receipts = await work.folders.erase(folder.resident.id, self._clock.now())
-        said = [m for m in moves if not isinstance(m, EraseEverything | Moved)]
+        said = [m for m in moves if not isinstance(m, EraseEverything | Moved | Post)]
         said += [
             Scrub(Line("rights.forgotten")),
             Say((*_receipt_lines(receipts), Line("rights.receipt_end"))),

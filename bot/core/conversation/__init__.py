@@ -17,6 +17,7 @@ from bot.core.conversation import (
     practising,
     releasing,
     rights,
+    sharing,
     sketching,
     telling,
     voice,
@@ -177,7 +178,7 @@ def _general_meaning(talk: Talk) -> Asking[bool]:
         elif choice == "tell_again" and talk.part.tellings:
             talk.go("telling", mode="retell")
         elif choice == "release" and talk.story.has_words():
-            talk.go("privacy")
+            talk.go("privacy", sharing=False)
         else:
             talk.go("review")
         return True
@@ -223,6 +224,7 @@ __all__ = [
     "leading",
     "practising",
     "releasing",
+    "sharing",
     "sketching",
     "telling",
 ]

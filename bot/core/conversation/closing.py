@@ -132,6 +132,7 @@ def hear_link(talk: Talk) -> Asking[None]:
 
 def ask_review(talk: Talk) -> None:
     """The whole story, their words only."""
+    talk.session.notes.pop("sharing", None)
     story = talk.story
     if not story.has_words():
         talk.say("closing.review.nothing")

@@ -109,6 +109,9 @@ def ask_privacy(talk: Talk) -> Asking[None]:
         if talk.flag("privacy_shown"):
             talk.say("finishing.privacy.done")
         talk.session.notes.pop("privacy_shown", None)
+        if talk.flag("sharing"):
+            talk.go("share_name")
+            return
         talk.go("under_18" if talk.folder.resident.age_band is not AgeBand.ADULT else "release")
         return
     first = not talk.flag("privacy_shown")

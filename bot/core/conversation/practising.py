@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from bot.core.conversation import telling
+from bot.core.conversation import sharing, telling
 from bot.core.conversation.arriving import next_arrival
 from bot.core.conversation.caring import CARE_STEPS
 from bot.core.conversation.talk import STEPS, Talk, buttons, not_understood
@@ -105,6 +105,7 @@ def _into_telling(talk: Talk) -> None:
     move = Element(held["move"])
     assert move.stage is not None, "a practice prompt belongs to a story"
     talk.session.notes.update(stage=move.stage.value, mode="tell", practised=move.value)
+    talk.session.notes[sharing.GROUP] = held["group"]
     talk.session.step = "telling"
 
 

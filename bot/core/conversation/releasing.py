@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.core.consent import AgeBand, NameShown, Purpose, Release, text_hash
+from bot.core.conversation import sharing
 from bot.core.conversation.arriving import WORDING
 from bot.core.conversation.talk import STEPS, Talk, button, buttons, not_understood
 from bot.core.narrative import StoryOf
@@ -60,7 +61,7 @@ def hear_release(talk: Talk) -> None:
 
 def keep_private(talk: Talk) -> None:
     """Nothing leaves; who told it to a person can say so."""
-    rows = [buttons("read_back", "new_story"), buttons("among_people")]
+    rows = [buttons("read_back", "new_story"), buttons("among_people"), sharing.row(talk)]
     talk.say("releasing.kept_private", choices=rows)
     talk.session.step = "done"
 
@@ -283,7 +284,8 @@ def ask_done(talk: Talk) -> None:
     """A good place to stop, and to go to people."""
     name = talk.story.listener
     line = Line("releasing.done_named", {"name": name}) if name else Line("releasing.done")
-    talk.say(line, choices=[buttons("read_back", "new_story", "rest"), buttons("among_people")])
+    rows = [buttons("read_back", "new_story", "rest"), buttons("among_people"), sharing.row(talk)]
+    talk.say(line, choices=rows)
 
 
 def hear_done(talk: Talk) -> None:
@@ -295,6 +297,8 @@ def hear_done(talk: Talk) -> None:
             talk.go("release")
         case "among_people":
             talk.go("people")
+        case "share_back":
+            talk.go("share")
         case "new_story" | "another_story":
             new_story(talk)
         case None if has_words(talk.text):
@@ -312,6 +316,8 @@ def new_story(talk: Talk) -> None:
 
 def emptied(talk: Talk, story: Story) -> None:
     """Take every word out of a story and end what was permitted; a wordless record stays."""
+    if sharing.was_posted(story):
+        talk.say("sharing.stays")
     story.parts = {stage: Part(stage) for stage in StoryOf}
     story.link = story.commitment = story.listener = None
     story.interpretation = {}
