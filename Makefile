@@ -7,7 +7,7 @@ PYTHON ?= python3
 export UV_PROJECT_ENVIRONMENT := .venv
 RUN := .venv/bin/
 
-.PHONY: chat test check proof bench reader-report picture setup clean
+.PHONY: chat test check proof independent bench reader-report picture setup clean
 
 chat: .venv/.complete ## talk with the coach in this terminal
 	@$(RUN)coach chat
@@ -23,6 +23,14 @@ check: .venv/.complete ## format, lint, strict types, import rules
 
 proof: .venv/.complete ## the promises proved at full length, with figures; takes many minutes
 	@PROOF=whole $(RUN)pytest -s tests/proof
+
+independent: .tools/node/node_modules ## a Bot API server that is not ours, for its tests (needs node)
+
+.tools/node/node_modules: tests/proof/independent/package-lock.json
+	@mkdir -p .tools/node
+	@cp tests/proof/independent/package*.json .tools/node/
+	@npm ci --prefix .tools/node --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
 
 bench: .venv/.complete ## measure; figures for README
 	@$(RUN)python -m benchmarks | tee .venv/bench.txt
