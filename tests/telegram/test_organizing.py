@@ -117,3 +117,31 @@ async def test_from_the_invitation_to_results(campaign: Campaign) -> None:
     assert {step.value: n for step, n in outcome.people.items()} == {
         "opened": 3, "began": 3, "finished": 3, "released": 0,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", "This is for organizers."), ("es", "Esto es para quienes organizan")],
+)
+async def test_without_the_right_the_desk_is_closed_in_words(
+    campaign: Campaign, language: str, words: str
+) -> None:
+    ana = campaign.stage.person("Dora", language)
+    (said,) = await campaign.stage.says(ana, "/organize")
+    assert said.startswith(words)
+
+
+async def test_a_second_tap_on_post_it_now_posts_nothing_more(campaign: Campaign) -> None:
+    await with_group(campaign)
+    await campaign.stage.says(campaign.marta, "/organize")
+    await campaign.press("Push a prompt", "Building", "My story", "Use this")
+    await campaign.press("All my groups (1)", "Now")
+    before = len(campaign.in_hall())
+    marta = campaign.marta
+    last = campaign.stage.api.transcript(marta)[-1].message_id
+    go = str(marta.chat.messages[last].rows()[0][0]["callback_data"])
+    for _ in range(2):
+        marta.presses_on(last, go)
+    await campaign.posted(before + 1)
+    assert len(campaign.in_hall()) == before + 1
+    assert len(await campaign.fates()) == 1
