@@ -177,7 +177,8 @@ MESSAGE = 40
 SURE = 0.9
 """The head's chance of crisis that needs no rule beside it; below, it is doubt."""
 AGREES = 0.25
-"""The head's chance of crisis that, with a rule, is danger; below it the two disagree: doubt."""
+"""The chance of crisis that, with a rule, is danger; below it the two disagree: doubt. A rule about
+ending one's own life is enough by itself in a short message."""
 CONTRADICTS = 0.1
 """The head's chance of crisis below which a rule about what others do counts as a sign only: "the
 foreman threatened to dock us". A rule about ending one's life is never set aside so. Among rules
@@ -228,6 +229,8 @@ def weigh(text: str, chances: Chances | None, ready: Readiness = TALK) -> Safety
     if told and seen.far and crisis < AGREES:
         # What they name lies years back, and nothing learned hears danger now.
         return Safety.DISTRESS
+    if seen.own_danger and not is_story:
+        return Safety.CRISIS
     if seen.own_danger or (told and crisis >= CONTRADICTS):
         return Safety.CRISIS if crisis >= AGREES else Safety.DOUBT
     if seen.cry:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from bot.core.care import Safety
@@ -91,7 +93,21 @@ def test_danger_deep_inside_a_long_story_is_heard(screener: EmbeddedScreener) ->
 
 
 def test_the_language_given_does_not_matter(screener: EmbeddedScreener) -> None:
-    import asyncio
 
     for language in ("en", "es", "pt", "xx", ""):
         assert asyncio.run(screener.safety("me quiero morir", language)) is Safety.CRISIS
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I am going to kill myself tonight.",
+        "ya tengo la soga lista",
+        "quiero matarme esta noche",
+        "I want to die",
+    ],
+)
+def test_plain_words_about_ending_ones_life_are_never_only_doubt(
+    screener: EmbeddedScreener, text: str
+) -> None:
+    assert asyncio.run(screener.safety(text, "en")) is Safety.CRISIS
