@@ -119,4 +119,6 @@ def test_twenty_five_kills_lose_no_message_and_repeat_none(tmp_path: Path) -> No
     assert (counts["waiting"], counts["quarantined"]) == (0, 0)
     assert counts["done"] == len(script)
     answers = talker.said + last
-    assert answers and "that's it" in answers[-1], "the last thing said was answered"
+    # One of several wordings, by turn: killed between, the turn has another number.
+    asked = ("that’s it", "that's it", "is that it")
+    assert answers and any(words in answers[-1] for words in asked), "the last line was answered"
