@@ -83,6 +83,12 @@ def from_markdown(written: str) -> str:
     for raw in written.split("\n"):
         line = raw.removeprefix(">").removeprefix(" ")
         line = re.sub(r"(?<!\\)((?:\\\\)*)\\$", r"\1", line)
-        line = re.sub(r"(?<!\\)&#(32|9);", lambda found: chr(int(found[1])), line)
-        lines.append(re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", line))
+        # In one go, from the left: what stands after an escaped backslash is not escaped by it.
+        lines.append(
+            re.sub(
+                r"\\([!-/:-@\[-`{-~])|&#(32|9);",
+                lambda found: found[1] or chr(int(found[2])),
+                line,
+            )
+        )
     return as_it_was("\n".join(lines))

@@ -92,7 +92,7 @@ def shown(cells: Sequence[Cell], measures: Sequence[str], *, nested: bool = True
             if count < FEW or (nested and row in seen and seen[row] - count < FEW)
         }
         hidden = _with_complements(counts, small, relations)
-        words = _words(counts, hidden, relations)
+        words = _words(counts, hidden, relations, members)
         for (table, name), count in counts.items():
             cell = tables[table].setdefault(name, {})
             row = (table, name)
@@ -250,7 +250,10 @@ def _less(vector: Mapping[_Row, int], other: Mapping[_Row, int], times: int) -> 
 
 
 def _words(
-    counts: Mapping[_Row, int], hidden: set[_Row], relations: Sequence[_Vector]
+    counts: Mapping[_Row, int],
+    hidden: set[_Row],
+    relations: Sequence[_Vector],
+    members: Mapping[_Row, Sequence[Cell]],
 ) -> dict[str, Hidden]:
     """What to call a table's hidden numbers: "few" only where that gives nothing more away.
 
@@ -259,6 +262,8 @@ def _words(
     """
     few = {table for table, _ in counts}
     few -= {row[0] for row in hidden if counts[row] >= FEW}
+    shown_rows = [row for row in counts if row not in hidden]
+    few -= {t for t in few for row in shown_rows if _is_full(members[row], counts, row, t, hidden)}
     solver = _Solver(relations, hidden)
     sums = [known for known, _ in solver.known()]
     sums += [
@@ -278,6 +283,18 @@ def _words(
             break
         few -= pinned
     return {t: Hidden.FEW if t in few else Hidden.WITHHELD for t, _ in counts}
+
+
+def _is_full(
+    inside: Sequence[Cell], counts: Mapping[_Row, int], row: _Row, table: str, hidden: set[_Row]
+) -> bool:
+    """Whether a shown number is so large that the table's hidden rows it meets must all be near
+    four, if each of them is under five: eight people from two such groups are four and four."""
+    meets = {(table, cell.places[table]) for cell in inside if table in cell.places}
+    if not meets & hidden or any(table not in cell.places for cell in inside):
+        return False
+    most = sum(FEW - 1 if other in hidden else counts[other] for other in meets)
+    return most - counts[row] < FEW - 1
 
 
 def _pins(known: Mapping[_Row, int], counts: Mapping[_Row, int]) -> bool:
