@@ -45,7 +45,7 @@ async def groups(at: Table) -> list[Move]:
 
 async def group(at: Table) -> list[Move]:
     """One group: what is set, what can be changed."""
-    if at.argument:
+    if at.visit.verb == "group" and at.argument:
         at.notes["group"] = at.argument
     diagnosis = await at.organizers.diagnose(at.me, _chosen(at))
     target = diagnosis.target

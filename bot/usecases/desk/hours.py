@@ -26,7 +26,8 @@ _WEEKLY = re.compile(
     r"every week|weekly|cada semana|semanal(?:mente)?|every|each|cada|todos los|todas las"
 )
 _CLOCK = re.compile(
-    r"\b(?:(?P<h>[01]?\d|2[0-3])[:.h](?P<m>[0-5]\d)|(?:at|a las?) (?P<only>[01]?\d|2[0-3])"
+    r"\b(?:(?:(?:at|a las?) )?(?P<h>[01]?\d|2[0-3])[:.h](?P<m>[0-5]\d)"
+    r"|(?:at|a las?) (?P<only>[01]?\d|2[0-3])(?![:.h]\d)"
     r"|(?P<bare>1[0-2]|0?[1-9])(?= ?[ap]m\b)|(?P<said>1[0-2]|0?[1-9])(?= de la ))"
     r" ?(?P<half>am|pm|de la manana|de la tarde|de la noche)?(?!\w)"
 )

@@ -1,0 +1,315 @@
+"""What an organizer can do at the desk, button by button, in both languages."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import time, timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.core.schedule import Repeat
+from tests.telegram.campaign import Campaign, campaigning
+
+
+@pytest.fixture(params=["en", "es"])
+async def campaign(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Campaign]:
+    async with campaigning(tmp_path, request.param) as campaign:
+        yield campaign
+
+
+@pytest.fixture
+async def english(tmp_path: Path) -> AsyncIterator[Campaign]:
+    async with campaigning(tmp_path) as campaign:
+        yield campaign
+
+
+# -- groups -------------------------------------------------------------------------------------
+
+
+async def brought_by_somebody_else(campaign: Campaign) -> None:
+    """Marta organizes; Ana brought the bot to Hall."""
+    await campaign.welcomed()
+    campaign.hall.add_bot(campaign.residents[0])
+    await campaign.stage.settled()
+    await campaign.home()
+
+
+async def test_an_organizer_who_is_an_admin_claims_a_group(campaign: Campaign) -> None:
+    campaign.hall.join(campaign.marta, "administrator")
+    await brought_by_somebody_else(campaign)
+    await campaign.does("groups")
+    said = await campaign.press("Hall")
+    assert campaign.text("groups.nobody") in said[0]
+    said_then = await campaign.does("claim")
+    assert campaign.text("groups.claimed") in said_then
+    assert campaign.text("groups.mine") in said_then
+    assert (await campaign.target()).claimed_by == campaign.marta.id
+    assert campaign.b("claim") not in campaign.labels()
+
+
+async def test_a_plain_member_and_an_anonymous_admin_are_refused_in_words(
+    campaign: Campaign,
+) -> None:
+    # Telegram shows an anonymous admin to nobody: for the bot she is a plain member.
+    campaign.hall.join(campaign.marta)
+    await brought_by_somebody_else(campaign)
+    await campaign.does("groups")
+    await campaign.press("Hall")
+    assert campaign.text("refused.not_an_admin") in await campaign.does("claim")
+    assert (await campaign.target()).claimed_at is None
+
+
+async def test_language_zone_tags_and_topic_are_set_and_the_diagnosis_follows(
+    campaign: Campaign,
+) -> None:
+    await campaign.with_group()
+    await campaign.home()
+    await campaign.does("groups")
+    await campaign.press("Hall")
+    said = await campaign.does("diagnose")
+    assert campaign.text("lacks.no_timezone") in said
+    await campaign.does("back", "timezone")
+    assert campaign.text("groups.zone_unknown") in await campaign.types("Atlantis")
+    assert "America/Lima" in await campaign.types("lima")
+    await campaign.does("language")
+    await campaign.press("Español")
+    await campaign.does("labels")
+    assert "north, tenants" in await campaign.types("Tenants, NORTH")
+    await campaign.does("topic")
+    assert campaign.text("groups.topic_unknown") in await campaign.types("the second one")
+    await campaign.types("https://t.me/c/1234567890/15")
+    assert campaign.text("lacks.nothing") in await campaign.does("diagnose")
+    target = await campaign.target()
+    assert (target.group.timezone, target.group.language) == ("America/Lima", "es")
+    assert (target.tags, target.group.topic) == ({"north", "tenants"}, 15)
+    await campaign.does("back", "topic", "main_topic")
+    assert (await campaign.target()).group.topic is None
+
+
+async def test_the_diagnosis_says_that_writing_is_not_allowed(campaign: Campaign) -> None:
+    await campaign.with_group()
+    target = await campaign.target()
+    async with campaign.stage.store.work() as work:
+        await work.recipients.pause(target.group.chat_id, "no_rights", campaign.stage.clock.now())
+        await work.commit()
+    await campaign.home()
+    await campaign.does("groups")
+    await campaign.press("Hall")
+    assert campaign.text("lacks.no_rights") in await campaign.does("diagnose")
+
+
+# -- when ---------------------------------------------------------------------------------------
+
+
+async def test_once_at_a_time_posts_at_that_time(campaign: Campaign) -> None:
+    await campaign.with_group()
+    await campaign.chooses()
+    said = await campaign.does("tonight")
+    assert "19:00" in said and campaign.text("preview.as_seen") in said
+    await campaign.does("send_later")
+    before = len(campaign.in_hall())
+    campaign.stage.clock.passes(hours=1)
+    await campaign.posted(before + 1)
+    assert await campaign.fates() == ["posted"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "repeat", "days"),
+    [
+        ({"en": "every Tuesday 19:00", "es": "cada martes 19:00"}, Repeat.WEEKLY, {1}),
+        (
+            {"en": "every second Friday at 18:30", "es": "cada dos semanas viernes 18:30"},
+            Repeat.FORTNIGHTLY,
+            {4},
+        ),
+        (
+            {"en": "first Monday of every month 9:00", "es": "primer lunes de cada mes 9:00"},
+            Repeat.MONTHLY,
+            {0},
+        ),
+    ],
+)
+async def test_a_repeating_time_is_typed_and_three_dates_are_shown(
+    campaign: Campaign, typed: dict[str, str], repeat: Repeat, days: set[int]
+) -> None:
+    await campaign.with_group()
+    await campaign.chooses()
+    said = await campaign.types(typed[campaign.language])
+    assert said.count("(UTC)") == 3
+    await campaign.does("send_later")
+    (kept,) = await campaign.schedules()
+    assert (kept.rule.repeat, kept.rule.weekdays) == (repeat, days)
+
+
+async def test_a_repeating_time_is_pressed(campaign: Campaign) -> None:
+    await campaign.with_group()
+    await campaign.chooses()
+    await campaign.does("weekly")
+    said = await campaign.press("12:30")
+    assert "12:30" in said[-1]
+    await campaign.does("send_later")
+    (kept,) = await campaign.schedules()
+    assert (kept.rule.repeat, kept.rule.at) == (Repeat.WEEKLY, time(12, 30))
+
+
+async def test_a_time_nobody_understands_is_asked_for_again(campaign: Campaign) -> None:
+    await campaign.with_group()
+    await campaign.chooses()
+    assert campaign.text("when.not_understood") in await campaign.types("when the moon is full")
+    assert campaign.b("now") in campaign.labels()
+
+
+# -- changing one's mind ------------------------------------------------------------------------
+
+
+async def planned_weekly(campaign: Campaign) -> None:
+    """Every Tuesday at seven; Marta looks at the plan."""
+    await campaign.with_group()
+    await campaign.chooses()
+    await campaign.types("every Tuesday 19:00")
+    await campaign.does("send_later", "plans")
+    await campaign.press(campaign.labels()[0])
+
+
+async def test_a_plan_is_paused_resumed_skipped_and_ended(campaign: Campaign) -> None:
+    await planned_weekly(campaign)
+    assert campaign.text("plans.paused") in await campaign.does("pause")
+    before = len(campaign.in_hall())
+    campaign.stage.clock.passes(hours=2)
+    await campaign.does("resume")
+    assert len(campaign.in_hall()) == before, "what fell into the pause is not made up for"
+    assert "2026-11-10 19:00" in await campaign.does("skip")
+    (kept,) = await campaign.schedules()
+    assert kept.skipped == {"2026-11-10T19:00"}
+    assert campaign.text("plans.really") in await campaign.does("end")
+    await campaign.does("keep")
+    assert await campaign.schedules()
+    await campaign.does("end")
+    assert campaign.text("plans.ended") in await campaign.does("really_end")
+    assert not await campaign.schedules()
+
+
+# -- whom ---------------------------------------------------------------------------------------
+
+
+async def test_a_group_prompted_not_long_ago_is_spared_unless_asked_otherwise(
+    campaign: Campaign,
+) -> None:
+    await campaign.with_group()
+    await campaign.pushes_now()
+    await campaign.chooses()
+    said = await campaign.does("now")
+    assert campaign.text("why.recent") in said
+    assert campaign.b("send_now") not in campaign.labels()
+    await campaign.does("change_where")
+    for days in ("3", "7", "14"):
+        await campaign.press(campaign.b("rest", days=days))
+    await campaign.press(campaign.b("all", count="1"))
+    assert campaign.text("why.recent") not in await campaign.does("now")
+
+
+async def test_groups_are_meant_by_tag_or_one_by_one(campaign: Campaign) -> None:
+    await campaign.with_group()
+    await campaign.home()
+    await campaign.does("groups")
+    await campaign.press("Hall")
+    await campaign.does("labels")
+    await campaign.types("north")
+    await campaign.home()
+    await campaign.does("push", "any", "any", "use", "tags")
+    await campaign.press("☐ north")
+    await campaign.does("ticked")
+    assert "Hall" in await campaign.does("now")
+    await campaign.does("change_where", "one")
+    await campaign.press("☐ Hall")
+    await campaign.does("ticked")
+    assert "Hall" in await campaign.does("now")
+
+
+# -- a prompt of one's own ----------------------------------------------------------------------
+
+
+async def test_a_prompt_of_ones_own_is_hinted_at_kept_and_posted(campaign: Campaign) -> None:
+    await campaign.with_group()
+    await campaign.home()
+    await campaign.does("write")
+    said = await campaign.types("Which door? And which face?")
+    assert campaign.text("own.two_questions") in said
+    await campaign.does("write_again")
+    said = await campaign.types("Whose door did you knock on first?")
+    assert campaign.text("own.two_questions") not in said
+    await campaign.does("stage.self")
+    assert campaign.text("own.kept") in await campaign.does("season.building")
+    await campaign.press(campaign.b("all", count="1"))
+    before = len(campaign.in_hall())
+    await campaign.does("now", "send_now")
+    await campaign.posted(before + 1)
+    assert campaign.in_hall()[-1].startswith("Whose door did you knock on first?")
+
+
+# -- ways back and ends -------------------------------------------------------------------------
+
+
+async def test_back_leads_back_and_a_draft_waits_at_home(campaign: Campaign) -> None:
+    await campaign.with_group()
+    await campaign.chooses()
+    await campaign.does("now")
+    assert campaign.text("when.ask") in await campaign.does("back")
+    assert campaign.text("where.ask") in await campaign.does("back")
+    await campaign.home()
+    assert campaign.b("go_on") in campaign.labels()
+    assert campaign.text("where.ask") in await campaign.does("go_on")
+
+
+async def test_an_old_button_does_nothing_and_leads_home(campaign: Campaign) -> None:
+    await campaign.with_group()
+    await campaign.chooses()
+    await campaign.does("now")
+    last = campaign.stage.api.transcript(campaign.marta)[-1]
+    sent = campaign.marta.chat.messages[last.message_id].rows()[0][0]
+    await campaign.does("send_now")
+    campaign.marta.presses_on(last.message_id, str(sent["callback_data"]))
+    await campaign.stage.settled()
+    assert campaign.text("home.hello") in campaign.shown()[-1]
+    assert len(await campaign.schedules(ended=True)) == 1
+
+
+async def test_revoked_half_way_the_last_tap_posts_nothing(campaign: Campaign) -> None:
+    await campaign.with_group()
+    await campaign.chooses()
+    await campaign.does("now")
+    async with campaign.stage.store.work() as work:
+        await work.roles.revoke(campaign.marta.id, campaign.stage.clock.now())
+        await work.commit()
+    assert await campaign.does("send_now") == campaign.text("not_yours")
+    assert not await campaign.schedules(ended=True)
+
+
+async def test_results_say_few_in_words_and_name_nobody(campaign: Campaign) -> None:
+    await campaign.with_group()
+    await campaign.pushes_now()
+    for resident in campaign.residents:
+        resident.starts(campaign.token())
+    await campaign.stage.settled()
+    await campaign.home()
+    said = await campaign.does("results")
+    few = {"en": "fewer than five", "es": "menos de cinco"}[campaign.language]
+    assert campaign.text("results.opened", count=few) in said
+    for verb in ("by_group", "by_prompt", "by_week", "movement"):
+        page = await campaign.does(verb)
+        assert not any(person.name in page for person in campaign.residents)
+        assert "3" not in page.replace("2026", "").replace("W45", "")
+        await campaign.does("back")
+
+
+async def test_an_invitation_opens_once(english: Campaign) -> None:
+    token = await english.invitation()
+    first = await english.stage.says(english.marta, f"/start {token}")
+    assert first[0].startswith("Welcome.")
+    second = await english.stage.says(english.residents[0], f"/start {token}")
+    assert second[0].startswith("This invitation opens nothing any more")
+    late = await english.invitation("B" * 24)
+    english.stage.clock.at += timedelta(days=2)
+    third = await english.stage.says(english.residents[1], f"/start {late}")
+    assert third[0].startswith("This invitation opens nothing any more")
