@@ -59,26 +59,29 @@ def run(
             return 2
         print(asyncio.run(_deal(Parts(load_settings()), retry)), file=stdout)
         return 0
+
+    def say(finding: Finding) -> None:
+        if as_json:
+            line = {"check": finding.name, "well": finding.well, "says": finding.sentence}
+            if finding.details:
+                line["details"] = list(finding.details)
+            print(json.dumps(line, ensure_ascii=False), file=stdout, flush=True)
+        else:
+            sign = "ok  " if finding.well else "look"
+            print(f"{sign}  {finding.name}: {finding.sentence}", file=stdout, flush=True)
+
     try:
         settings = load_settings()
     except BadSetting as error:
         findings = [Finding("settings", False, str(error))]
+        say(findings[0])
     else:
-        findings = asyncio.run(examine(settings))
-    if as_json:
-        for f in findings:
-            line = {"check": f.name, "well": f.well, "says": f.sentence}
-            if f.details:
-                line["details"] = list(f.details)
-            print(json.dumps(line, ensure_ascii=False), file=stdout)
-    else:
-        for f in findings:
-            print(f"{'ok  ' if f.well else 'look'}  {f.name}: {f.sentence}", file=stdout)
+        findings = asyncio.run(examine(settings, say))
     return 0 if all(f.well for f in findings) else 1
 
 
-async def examine(settings: Settings) -> list[Finding]:
-    """Every check in turn; one that fails says so and the others go on."""
+async def examine(settings: Settings, say: Callable[[Finding], None]) -> list[Finding]:
+    """Every check in turn, said as it ends; one that fails says so and the others go on."""
     parts = Parts(settings)
     checks: list[tuple[str, Callable[[Parts], Awaitable[str]]]] = [
         ("settings", _settings),
@@ -95,16 +98,22 @@ async def examine(settings: Settings) -> list[Finding]:
     ]
     findings = []
     for name, check in checks:
-        try:
-            findings.append(Finding(name, True, await check(parts)))
-        except Trouble as trouble:
-            findings.append(Finding(name, False, str(trouble), trouble.details))
-        except (StoreUnavailable, RetrievalUnavailable) as error:
-            findings.append(Finding(name, False, str(error)))
-        except Exception as error:
-            sentence = f"fails ({type(error).__name__}); run `make setup` again, or report this"
-            findings.append(Finding(name, False, sentence))
+        finding = await _checked(name, check, parts)
+        say(finding)
+        findings.append(finding)
     return findings
+
+
+async def _checked(name: str, check: Callable[[Parts], Awaitable[str]], parts: Parts) -> Finding:
+    try:
+        return Finding(name, True, await check(parts))
+    except Trouble as trouble:
+        return Finding(name, False, str(trouble), trouble.details)
+    except (StoreUnavailable, RetrievalUnavailable) as error:
+        return Finding(name, False, str(error))
+    except Exception as error:
+        sentence = f"fails ({type(error).__name__}); run `make setup` again, or report this"
+        return Finding(name, False, sentence)
 
 
 class Trouble(Exception):
