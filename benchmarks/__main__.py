@@ -13,7 +13,7 @@ from benchmarks import library, model, startup, turns
 
 def main() -> None:
     """Measure and print."""
-    console = Console()
+    console = Console(width=120)
     table = Table(box=None)
     for heading in ("what", "measured", "goal", "beside, in the same run"):
         table.add_column(heading)
