@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import time, timedelta
+from datetime import date, time, timedelta
 from pathlib import Path
 
 import pytest
 
-from bot.core.schedule import Repeat
+from bot.core.schedule import Quiet, Repeat
 from tests.telegram.campaign import Campaign, campaigning
 
 
@@ -313,3 +313,95 @@ async def test_an_invitation_opens_once(english: Campaign) -> None:
     english.stage.clock.at += timedelta(days=2)
     third = await english.stage.says(english.residents[1], f"/start {late}")
     assert third[0].startswith("This invitation opens nothing any more")
+
+
+# -- bounds, languages, changes -----------------------------------------------------------------
+
+
+async def test_quiet_hours_and_a_last_day_are_chosen_typed_and_taken_out(
+    campaign: Campaign,
+) -> None:
+    await campaign.with_group()
+    await campaign.chooses()
+    await campaign.types(
+        {"en": "every Tuesday 23:00", "es": "cada martes 23:00"}[campaign.language]
+    )
+    said = await campaign.does("quiet")
+    assert campaign.text("quiet.ask") in said
+    assert campaign.text("quiet.not_understood") in await campaign.types("at night")
+    said = await campaign.types("22:00-7:30")
+    assert campaign.text("rule.quiet", begins="22:00", ends="07:30") in said
+    assert "23:00 (UTC)" not in said and said.count("7:30 (UTC)") == 3
+    await campaign.does("until")
+    assert campaign.text("until.not_understood") in await campaign.types("some day")
+    assert campaign.text("until.too_soon") in await campaign.types("2026-01-01")
+    typed = {"en": "December 1", "es": "1 de diciembre"}[campaign.language]
+    await campaign.types(typed)
+    await campaign.does("send_later")
+    (kept,) = await campaign.schedules()
+    assert kept.rule.until == date(2026, 12, 1)
+    assert kept.rule.quiet == Quiet(time(22), time(7, 30))
+
+
+async def test_a_plan_is_changed_from_here_on_and_only_when_saved(campaign: Campaign) -> None:
+    await planned_weekly(campaign)
+    (before,) = await campaign.schedules()
+    await campaign.does("change", "quiet")
+    await campaign.press("21:00 – 08:00")
+    assert (await campaign.schedules())[0].rule == before.rule, "nothing changes until it is saved"
+    await campaign.does("until")
+    await campaign.press(campaign.b("weeks", count="8"))
+    await campaign.does("change_when")
+    await campaign.types(
+        {"en": "every Friday 18:00", "es": "cada viernes 18:00"}[campaign.language]
+    )
+    await campaign.does("another", "season.building", "stage.us", "use")
+    assert campaign.text("plans.changed") in await campaign.does("save")
+    (after,) = await campaign.schedules()
+    assert (after.id, after.rule.weekdays, after.rule.at) == (before.id, {4}, time(18))
+    assert after.rule.quiet == Quiet(time(21), time(8))
+    assert after.rule.until == before.rule.first + timedelta(weeks=8)
+    assert after.prompts != before.prompts and after.aim == before.aim
+
+
+async def test_a_change_given_up_changes_nothing_and_a_push_begun_comes_back(
+    campaign: Campaign,
+) -> None:
+    await planned_weekly(campaign)
+    (before,) = await campaign.schedules()
+    await campaign.chooses()
+    await campaign.home()
+    await campaign.does("plans")
+    await campaign.press(campaign.labels()[0])
+    await campaign.does("change", "quiet")
+    await campaign.press("21:00 – 08:00")
+    await campaign.does("home")
+    assert await campaign.schedules() == [before]
+    assert campaign.b("go_on") in campaign.labels()
+
+
+async def test_groups_are_meant_by_language(campaign: Campaign) -> None:
+    await campaign.with_group()
+    yard = campaign.stage.api.group("Yard")
+    yard.add_bot(campaign.marta)
+    await campaign.stage.settled()
+    await campaign.home()
+    await campaign.does("groups")
+    await campaign.press("Yard")
+    await campaign.does("language")
+    await campaign.press("Español")
+    await campaign.home()
+    await campaign.does("groups")
+    await campaign.press("Hall")
+    await campaign.does("language")
+    await campaign.press("English")
+    await campaign.home()
+    await campaign.does("push", "any", "any", "use", "languages")
+    await campaign.press("☐ Español")
+    await campaign.does("ticked")
+    said = await campaign.does("now")
+    assert "Yard" in said and "Hall" not in said
+    await campaign.does("send_now")
+    await campaign.stage.settled()
+    (kept,) = await campaign.schedules(ended=True)
+    assert kept.aim.languages == {"es"}

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time
 import pytest
 
 from bot.core.schedule import Repeat
-from bot.usecases.desk.hours import clock_of, rule_of
+from bot.usecases.desk.hours import clock_of, day_of, hours_of, rule_of
 
 TUESDAY = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -73,3 +73,37 @@ def test_what_is_past_or_unclear_is_not_guessed(typed: str) -> None:
 )  # fmt: skip
 def test_an_hour_alone_is_understood(typed: str, at: time | None) -> None:
     assert clock_of(typed) == at
+
+
+@pytest.mark.parametrize(
+    ("typed", "hours"),
+    [
+        ("21:00-8:00", (time(21), time(8))),
+        ("from 9 pm to 8 am", (time(21), time(8))),
+        ("de 9 de la noche a 8 de la mañana", (time(21), time(8))),
+        ("de las 22:00 a las 7:30", (time(22), time(7, 30))),
+        ("entre las 20:00 y las 9:00", (time(20), time(9))),
+        ("at night", None),
+        ("21:00", None),
+        ("25:00-8:00", None),
+    ],
+)
+def test_hours_of_quiet_are_two_times(typed: str, hours: tuple[time, time] | None) -> None:
+    assert hours_of(typed) == hours
+
+
+@pytest.mark.parametrize(
+    ("typed", "day"),
+    [
+        ("2026-12-20", date(2026, 12, 20)),
+        ("until December 20", date(2026, 12, 20)),
+        ("20 de diciembre", date(2026, 12, 20)),
+        ("hasta el 20 de diciembre de 2027", date(2027, 12, 20)),
+        ("the 3rd of March", date(2027, 3, 3)),
+        ("february 30", None),
+        ("20/12", None),
+        ("some day", None),
+    ],
+)
+def test_a_day_is_the_next_of_that_name(typed: str, day: date | None) -> None:
+    assert day_of(typed, TUESDAY) == day

@@ -5,13 +5,15 @@ from __future__ import annotations
 from bot.core.narrative import StoryOf
 from bot.core.practice import PracticePrompt, Season
 from bot.core.turn import Line, Move
+from bot.usecases.desk import draft
 from bot.usecases.desk.screens import Screen, Table, back, press
 
 
 async def push(at: Table) -> list[Move]:
     """Begin a push: where the campaign stands."""
     await at.organizers.prompts(at.me)
-    at.notes["draft"] = {}
+    if draft.editing(at) is None:
+        at.notes["draft"] = {}
     seasons = [press("season", s.value, label=f"season.{s.value}") for s in Season]
     anyway = press("season", "any", label="any")
     rows = [seasons[:2], seasons[2:4], [seasons[4], anyway], list(back("home"))]

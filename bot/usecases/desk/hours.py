@@ -1,4 +1,7 @@
-"""Times as organizers type them: "tomorrow 9:30", "cada martes 19:00", "2026-12-01 18:00"."""
+"""Times as organizers type them: "tomorrow 9:30", "cada martes 19:00", "2026-12-01 18:00".
+
+Hours of quiet too ("21:00-8:00", "de 9 de la noche a 8 de la mañana") and days ("20 de diciembre").
+"""
 
 from __future__ import annotations
 
@@ -33,6 +36,16 @@ _CLOCK = re.compile(
 )
 _DATE = re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})\b")
 _UNTIL = re.compile(r"\b(?:until|till|hasta)(?: el)? (\d{4})-(\d{1,2})-(\d{1,2})\b")
+_MONTHS = ("january jan enero", "february feb febrero", "march mar marzo", "april apr abril",
+           "may mayo", "june jun junio", "july jul julio", "august aug agosto",
+           "september sept sep septiembre", "october oct octubre", "november nov noviembre",
+           "december dec diciembre")  # fmt: skip
+MONTHS = {name: number for number, names in enumerate(_MONTHS, 1) for name in names.split()}
+_NAMED_DAY = re.compile(
+    r"(?:(?P<a>\d{1,2})(?:st|nd|rd|th)? (?:of |de )?(?P<month>[a-z]+)"
+    r"|(?P<named>[a-z]+) (?P<b>\d{1,2})(?:st|nd|rd|th)?)(?: (?:de |del )?(?P<year>\d{4}))?"
+)
+_FROM_TO = re.compile(r" ?(?:-|–|—) ?| (?:to|until|a|hasta|and|y) ")
 _FILLER = {"at", "on", "the", "a", "las", "la", "el", "los", "and", "y", "of", "de", "del", "in",
            "en", "this", "este", "next", "h"}  # fmt: skip
 
@@ -57,6 +70,36 @@ def clock_of(text: str) -> time | None:
     words = f"at {words}" if words.isdigit() else words
     found = _CLOCK.fullmatch(words)
     return _clock(found) if found else None
+
+
+def hours_of(text: str) -> tuple[time, time] | None:
+    """The two times of day that typed words span; None when unsure."""
+    words = " ".join(_plain(text).split())
+    ends = _FROM_TO.split(re.sub(r"^(?:from|between|desde|entre|de) ", "", words))
+    times = [clock_of(re.sub(r"^(?:las?|midnight) ", "", end)) for end in ends]
+    return (times[0], times[1]) if len(times) == 2 and times[0] and times[1] else None
+
+
+def day_of(text: str, here: datetime) -> date | None:
+    """The day that typed words mean, the next of that name seen from `here`; None when unsure."""
+    words = " ".join(_plain(text).split())
+    words = re.sub(r"^(?:until|till|hasta)(?: el)? |^(?:the|el) ", "", words)
+    if words in WEEKDAYS:
+        return here.date() + timedelta(days=(WEEKDAYS[words] - here.weekday() - 1) % 7 + 1)
+    try:
+        if found := _DATE.fullmatch(words):
+            return date(*map(int, found.groups()))
+        found = _NAMED_DAY.fullmatch(words)
+        month = MONTHS.get(found["month"] or found["named"]) if found else None
+        if found is None or month is None:
+            return None
+        day = int(found["a"] or found["b"])
+        if found["year"]:
+            return date(int(found["year"]), month, day)
+        this_year = date(here.year, month, day)
+        return this_year if this_year >= here.date() else date(here.year + 1, month, day)
+    except ValueError:
+        return None
 
 
 def nth_of(day: date) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bot.core.practice import PromptRefused
 from bot.core.schedule import ScheduleRefused
 from bot.core.turn import Heard, Line, Move, Say
-from bot.usecases.desk import Visit, choosing, grouping, planning, sending, writing
+from bot.usecases.desk import Visit, bounds, choosing, draft, grouping, planning, sending, writing
 from bot.usecases.desk.screens import ROOM, Around, Screen, Table, add_link, press
 from bot.usecases.organizers import Refused
 from bot.usecases.people import NotAllowed
@@ -19,6 +19,8 @@ COMMAND = "organize"
 async def home(at: Table) -> list[Move]:
     """Where everything begins; an act not finished waits here."""
     mine = at.mine(await at.organizers.groups(at.me))
+    if draft.editing(at) is not None:
+        draft.put_down(at)
     lines = ["organizing.home.hello" if mine else "organizing.home.no_groups"]
     rows = [
         [press("push"), press("groups")],
@@ -36,6 +38,7 @@ SCREENS: dict[str, Screen] = {
     "home": home,
     **choosing.SCREENS,
     **sending.SCREENS,
+    **bounds.SCREENS,
     **grouping.SCREENS,
     **planning.SCREENS,
     **writing.SCREENS,

@@ -19,7 +19,7 @@ from bot.usecases.desk.screens import (
     local,
     named,
     press,
-    rule_line,
+    rule_lines,
 )
 from bot.usecases.organizers import Refused, Scheduled
 from bot.usecases.results import Posts, Row
@@ -52,14 +52,14 @@ async def plans(at: Table) -> list[Move]:
 async def plan(at: Table) -> list[Move]:
     """One schedule: when, for how many groups, when next."""
     shown = list(at.notes.get("plans", []))
-    if at.argument and at.number() < len(shown):
+    if at.visit.verb == "plan" and at.argument and at.number() < len(shown):
         at.notes["plan"] = shown[at.number()]
     found = await _chosen(at)
     schedule = found.schedule
     titles = await _titles(at)
     lines = [
         Line("organizing.plans.prompt", {"prompt": titles.get(schedule.prompts[0], "…")}),
-        rule_line(schedule.rule),
+        *rule_lines(schedule.rule),
         Line("organizing.plans.groups", {"count": str(found.groups)}),
     ]
     if schedule.paused_at is not None:
@@ -73,7 +73,8 @@ async def plan(at: Table) -> list[Move]:
         lines.append(Line("organizing.plans.going_out"))
     first = press("resume") if schedule.paused_at else press("pause")
     skip = [press("skip")] if found.next_at and schedule.rule.repeat is not Repeat.NOW else []
-    return at.say(*lines, rows=[[first, *skip], [press("end")], list(back("plans"))])
+    change = [] if schedule.rule.repeat is Repeat.NOW else [press("change")]
+    return at.say(*lines, rows=[[first, *skip], [*change, press("end")], list(back("plans"))])
 
 
 async def pause(at: Table) -> list[Move]:

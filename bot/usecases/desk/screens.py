@@ -183,6 +183,17 @@ def rule_line(rule: Rule) -> Line:
     return Line(f"organizing.rule.{rule.repeat}{many}", words, {} if many else refs)
 
 
+def rule_lines(rule: Rule) -> list[Line]:
+    """When, until which day, and in which hours not."""
+    lines = [rule_line(rule)]
+    if rule.until is not None:
+        lines.append(local("organizing.rule.until", datetime.combine(rule.until, rule.at)))
+    if rule.quiet is not None:
+        ends = {"begins": f"{rule.quiet.begins:%H:%M}", "ends": f"{rule.quiet.ends:%H:%M}"}
+        lines.append(Line("organizing.rule.quiet", ends))
+    return lines
+
+
 def counted(key: str, shown: Mapping[str, Shown], **words: str) -> Line:
     """A line with numbers, where those that single somebody out are in words."""
     hidden = {Hidden.FEW: "practice.few", Hidden.WITHHELD: "organizing.withheld"}

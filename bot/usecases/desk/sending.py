@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime, time, timedelta
-from typing import Any, cast
+from datetime import datetime, time, timedelta
 
-from bot.core.practice import Aim
 from bot.core.schedule import Repeat, Rule
 from bot.core.turn import Line, Move, Say
+from bot.usecases.desk import button, draft
 from bot.usecases.desk.hours import EVENING, MORNING, clock_of, nth_of, rule_of
+from bot.usecases.desk.planning import plan as plan_screen
 from bot.usecases.desk.screens import (
     PAGE,
+    ROOM,
     Screen,
     Table,
     add_link,
@@ -20,10 +21,11 @@ from bot.usecases.desk.screens import (
     local,
     named,
     press,
-    rule_line,
+    rule_lines,
 )
 from bot.usecases.organizers import Plan, Preview, Refused
 from bot.usecases.practice_ports import Target
+from bot.usecases.pushing import language_of
 
 RESTS = (0, 3, 7, 14)
 """Days without a prompt that a group may be given, in the order they are offered."""
@@ -37,7 +39,7 @@ REPEATS = {"weekly": Repeat.WEEKLY, "fortnightly": Repeat.FORTNIGHTLY, "monthly"
 async def use(at: Table) -> list[Move]:
     """Take the prompt on the screen; where it goes."""
     at.draft["prompt"] = at.draft.get("shown", "")
-    return await where(at)
+    return await (where(at) if draft.editing(at) is None else preview(at))
 
 
 async def where(at: Table) -> list[Move]:
@@ -50,9 +52,11 @@ async def where(at: Table) -> list[Move]:
         return at.say("organizing.where.no_groups", rows=rows)
     rest = int(at.draft.setdefault("rest", RESTS[1]))
     spare = press("rest", label="rest", days=str(rest)) if rest else press("rest", label="no_rest")
+    by_tag = [press("tags")] if any(t.tags for t in mine) else []
+    by_language = [press("languages")] if len(_spoken(at, mine)) > 1 else []
     rows = [
         [press("all", count=str(len(mine)))],
-        [press("tags"), press("one")] if any(t.tags for t in mine) else [press("one")],
+        [*by_tag, *by_language, press("one")],
         [spare],
         list(back("prompts")),
     ]
@@ -68,7 +72,7 @@ async def rest(at: Table) -> list[Move]:
 
 async def all_(at: Table) -> list[Move]:
     """Every group of mine, as they are now."""
-    at.draft.update(groups=[t.group.id for t in await _mine(at)], tags=[])
+    draft.aim(at, [t.group.id for t in await _mine(at)])
     return await when(at)
 
 
@@ -76,7 +80,7 @@ async def one(at: Table) -> list[Move]:
     """Groups to tick, a page at a time."""
     mine = await _mine(at)
     page = int(at.draft.get("page", 0)) * PAGE % max(len(mine), 1) // PAGE * PAGE
-    chosen = set(at.draft.get("groups", []))
+    chosen = set() if at.draft.get("languages") else set(at.draft.get("groups", []))
     rows = [
         [replace(named("tick", str(n), name=t.group.title), checked=t.group.id in chosen)]
         for n, t in enumerate(mine)
@@ -92,8 +96,7 @@ async def tick(at: Table) -> list[Move]:
     """Take a group in or out."""
     listed_ids = list(at.draft.get("listed", []))
     if at.number() < len(listed_ids):
-        at.draft["groups"] = _toggled(at.draft.get("groups", []), listed_ids[at.number()])
-        at.draft["tags"] = []
+        draft.aim(at, _toggled(at.draft.get("groups", []), listed_ids[at.number()]))
     return await one(at)
 
 
@@ -120,9 +123,38 @@ async def tag(at: Table) -> list[Move]:
     """Take a tag in or out."""
     known = list(at.draft.get("known_tags", []))
     if at.number() < len(known):
-        at.draft["tags"] = _toggled(at.draft.get("tags", []), known[at.number()])
-        at.draft["groups"] = []
+        draft.aim(at, tags=_toggled(at.draft.get("tags", []), known[at.number()]))
     return await tags(at)
+
+
+async def languages(at: Table) -> list[Move]:
+    """Languages to tick; a group whose language changes later goes with it."""
+    chosen = set(at.draft.get("languages", []))
+    known = _spoken(at, await _mine(at))
+    rows = [
+        [
+            replace(
+                button(ROOM, "lang", code, label=f"languages.names.{code}"), checked=code in chosen
+            )
+            for code in known
+        ]
+    ]
+    done = [[press("ticked")]] if chosen else []
+    return at.say("organizing.where.languages", rows=[*rows, *done, list(back("where"))])
+
+
+async def lang(at: Table) -> list[Move]:
+    """Take a language in or out."""
+    mine = await _mine(at)
+    if at.argument in _spoken(at, mine):
+        chosen = _toggled(at.draft.get("languages", []), at.argument)
+        draft.aim(at, [t.group.id for t in mine] if chosen else [], languages=chosen)
+    return await languages(at)
+
+
+def _spoken(at: Table, mine: list[Target]) -> list[str]:
+    ours = at.around.languages
+    return sorted({language_of(t.group, ours) for t in mine}, key=[*ours].index)
 
 
 def _toggled(chosen: list[str], one: str) -> list[str]:
@@ -139,7 +171,7 @@ async def _mine(at: Table) -> list[Target]:
 async def when(at: Table) -> list[Move]:
     """Now, soon, or again and again; or typed."""
     await at.organizers.prompts(at.me)
-    if not (at.draft.get("groups") or at.draft.get("tags")):
+    if not draft.is_aimed(at):
         return await where(at)
     here = await _here(at)
     at.awaits("typed_when")
@@ -155,11 +187,11 @@ async def at_(at: Table) -> list[Move]:
     here = await _here(at)
     match at.argument:
         case "now":
-            _keep(at, Rule.right_now(at.visit.now))
+            draft.keep(at, Rule.right_now(at.visit.now))
         case "tonight" if here.time() < EVENING:
-            _keep(at, Rule(Repeat.ONCE, here.date(), EVENING))
+            draft.keep(at, Rule(Repeat.ONCE, here.date(), EVENING))
         case _:
-            _keep(at, Rule(Repeat.ONCE, here.date() + timedelta(days=1), MORNING))
+            draft.keep(at, Rule(Repeat.ONCE, here.date() + timedelta(days=1), MORNING))
     return await preview(at)
 
 
@@ -190,7 +222,7 @@ async def typed_hour(at: Table) -> list[Move]:
     if rule is None:
         at.trouble.append(Line("organizing.when.not_understood"))
         return await every(at)
-    _keep(at, rule)
+    draft.keep(at, rule)
     return await preview(at)
 
 
@@ -202,7 +234,7 @@ async def typed_when(at: Table) -> list[Move]:
         return await when(at)
     if rule.repeat is Repeat.NOW:
         rule = Rule.right_now(at.visit.now)
-    _keep(at, rule)
+    draft.keep(at, rule)
     return await preview(at)
 
 
@@ -210,7 +242,7 @@ async def _repeated(at: Table, clock: time) -> list[Move]:
     here = await _here(at)
     repeat = REPEATS[str(at.draft.get("every", "weekly"))]
     nth = nth_of(here.date()) if repeat is Repeat.MONTHLY else 0
-    _keep(at, Rule(repeat, here.date(), clock, frozenset({here.weekday()}), nth))
+    draft.keep(at, Rule(repeat, here.date(), clock, frozenset({here.weekday()}), nth))
     return await preview(at)
 
 
@@ -218,59 +250,27 @@ async def _here(at: Table) -> datetime:
     return at.visit.now.astimezone(await at.zone())
 
 
-def _keep(at: Table, rule: Rule) -> None:
-    at.draft["rule"] = {
-        "repeat": rule.repeat.value,
-        "first": rule.first.isoformat(),
-        "at": rule.at.isoformat(timespec="minutes"),
-        "weekdays": sorted(rule.weekdays),
-        "nth": rule.nth,
-        "until": rule.until.isoformat() if rule.until else None,
-    }
-
-
-def _rule(at: Table) -> Rule:
-    """The rule kept; one for now begins when it is looked at. Raises Refused when none was."""
-    kept = cast("dict[str, Any] | None", at.draft.get("rule"))
-    if kept is None:
-        raise Refused("no_time_left")
-    if kept["repeat"] == Repeat.NOW:
-        return Rule.right_now(at.visit.now)
-    return Rule(
-        Repeat(kept["repeat"]),
-        date.fromisoformat(kept["first"]),
-        time.fromisoformat(kept["at"]),
-        frozenset(kept["weekdays"]),
-        kept["nth"],
-        date.fromisoformat(kept["until"]) if kept["until"] else None,
-    )
-
-
 # -- what it will look like ---------------------------------------------------------------------
-
-
-def _plan(at: Table) -> Plan:
-    draft = at.draft
-    aim = Aim(frozenset(draft.get("groups", [])), frozenset(draft.get("tags", [])))
-    if not (aim.groups or aim.tags):
-        raise Refused("no_groups")
-    return Plan((str(draft.get("prompt", "")),), aim, _rule(at), int(draft.get("rest", 0)))
 
 
 async def preview(at: Table) -> list[Move]:
     """Exactly what a group will see, which groups, who is left out and why, and the times."""
-    plan = _plan(at)
+    plan = draft.plan(at)
     shown = await at.organizers.preview(at.me, plan)
-    lines = [rule_line(plan.rule), *_whom(shown), *_times(plan, shown)]
+    lines = [*rule_lines(plan.rule), *_whom(shown), *_times(plan, shown)]
     can_go = any(p.times for p in shown.groups)
     if not can_go:
         lines.append(Line("organizing.preview.nothing"))
     is_now = plan.rule.repeat is Repeat.NOW
-    go = press("send", label="send_now" if is_now else "send_later")
+    is_edit = draft.editing(at) is not None
+    go = press("send", label="save" if is_edit else "send_now" if is_now else "send_later")
+    bounds = [] if plan.rule.repeat in draft.ONCE_ONLY else [press("until")]
     rows = [
         [go] if can_go else [],
         [press("where", label="change_where"), press("when", label="change_when")],
-        list(back("when")),
+        [] if is_now else [*bounds, press("quiet")],
+        [press("push", label="another")] if is_edit else [],
+        list(back("plan" if is_edit else "when")),
     ]
     posts: list[Move] = [*shown.posts.values()] if shown.groups else []
     heading: list[Move] = [Say((Line("organizing.preview.as_seen"),))] if posts else []
@@ -312,10 +312,16 @@ def _times(plan: Plan, shown: Preview) -> list[Line]:
 
 async def send(at: Table) -> list[Move]:
     """Do it. A second tap finds the button old, so nothing goes twice."""
-    plan = _plan(at)
+    plan = draft.plan(at)
     shown = await at.organizers.preview(at.me, plan)
+    changed = draft.editing(at)
+    if changed is not None:
+        await at.organizers.edit(at.me, changed, plan)
+        draft.put_down(at)
+        at.trouble.append(Line("organizing.plans.changed"))
+        return await plan_screen(at)
     await at.organizers.push(at.me, plan)
-    at.notes["draft"] = {}
+    draft.put_down(at)
     count = {"count": str(len(shown.groups))}
     rows = [[press("results"), press("plans")], [press("home", label="home")]]
     if plan.rule.repeat is Repeat.NOW:
@@ -334,6 +340,8 @@ SCREENS: dict[str, Screen] = {
     "more": more,
     "tags": tags,
     "tag": tag,
+    "languages": languages,
+    "lang": lang,
     "ticked": when,
     "when": when,
     "at": at_,
