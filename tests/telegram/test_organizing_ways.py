@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.core.movement import Step
 from bot.core.schedule import Quiet, Repeat
 from tests.telegram.campaign import Campaign, campaigning
 
@@ -405,3 +406,64 @@ async def test_groups_are_meant_by_language(campaign: Campaign) -> None:
     await campaign.stage.settled()
     (kept,) = await campaign.schedules(ended=True)
     assert kept.aim.languages == {"es"}
+
+
+# -- closing the loop ---------------------------------------------------------------------------
+
+
+async def finished_by(campaign: Campaign, people: int) -> None:
+    """So many people finished a telling after the last prompt in Hall."""
+    now = campaign.stage.clock.now()
+    async with campaign.stage.store.work() as work:
+        delivery = await work.practice.by_token(campaign.token())
+        assert delivery is not None
+        # Six more who began and six who only looked: else their small number would follow.
+        for person in range(1000, 1000 + people + 12):
+            await work.practice.open(delivery.id, person, now)
+            if person < 1000 + people + 6:
+                await work.practice.reached(delivery.id, person, {Step.BEGAN}, now)
+            if person < 1000 + people:
+                await work.practice.reached(delivery.id, person, {Step.FINISHED}, now)
+        await work.commit()
+
+
+@pytest.mark.parametrize(("people", "counted"), [(4, False), (7, True)])
+async def test_a_follow_up_says_a_number_only_where_it_is_not_small(
+    campaign: Campaign, people: int, counted: bool
+) -> None:
+    await campaign.with_group()
+    await campaign.pushes_now()
+    await finished_by(campaign, people)
+    before = campaign.in_hall()
+    await campaign.home()
+    await campaign.does("results", "follow")
+    said = await campaign.press(campaign.labels()[0])
+    await campaign.does("send_now")
+    await campaign.posted(len(before) + 1)
+    posted = campaign.in_hall()[-1]
+    assert any(posted.splitlines()[0] in each for each in said), "posted as shown"
+    assert (str(people) in posted) == counted
+    assert not any(person.name in posted for person in campaign.residents)
+
+
+async def test_a_second_tap_or_a_lost_right_posts_no_follow_up(campaign: Campaign) -> None:
+    await campaign.with_group()
+    await campaign.pushes_now()
+    await campaign.home()
+    await campaign.does("results", "follow")
+    await campaign.press(campaign.labels()[0])
+    last = campaign.stage.api.transcript(campaign.marta)[-1]
+    send = str(campaign.marta.chat.messages[last.message_id].rows()[0][0]["callback_data"])
+    before = len(campaign.in_hall())
+    campaign.marta.presses_on(last.message_id, send)
+    campaign.marta.presses_on(last.message_id, send)
+    await campaign.posted(before + 1)
+    assert len(campaign.in_hall()) == before + 1
+    await campaign.home()
+    await campaign.does("results", "follow")
+    await campaign.press(campaign.labels()[0])
+    async with campaign.stage.store.work() as work:
+        await work.roles.revoke(campaign.marta.id, campaign.stage.clock.now())
+        await work.commit()
+    assert await campaign.does("send_now") == campaign.text("not_yours")
+    assert len(campaign.in_hall()) == before + 1

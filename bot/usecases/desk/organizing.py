@@ -7,7 +7,17 @@ from collections.abc import Sequence
 from bot.core.practice import PromptRefused
 from bot.core.schedule import ScheduleRefused
 from bot.core.turn import Heard, Line, Move, Say
-from bot.usecases.desk import Visit, bounds, choosing, draft, grouping, planning, sending, writing
+from bot.usecases.desk import (
+    Visit,
+    bounds,
+    choosing,
+    draft,
+    following,
+    grouping,
+    planning,
+    sending,
+    writing,
+)
 from bot.usecases.desk.screens import ROOM, Around, Screen, Table, add_link, press
 from bot.usecases.organizers import Refused
 from bot.usecases.people import NotAllowed
@@ -41,6 +51,7 @@ SCREENS: dict[str, Screen] = {
     **bounds.SCREENS,
     **grouping.SCREENS,
     **planning.SCREENS,
+    **following.SCREENS,
     **writing.SCREENS,
 }
 

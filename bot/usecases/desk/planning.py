@@ -149,6 +149,7 @@ async def results(at: Table) -> list[Move]:
     rows = [
         [press("by", "group", label="by_group"), press("by", "prompt", label="by_prompt")],
         [press("by", "week", label="by_week"), press("movement")],
+        [press("follow")] if posts.posted else [],
         list(back("home")),
     ]
     return at.say(*lines, "organizing.results.private", rows=rows)
