@@ -16,11 +16,16 @@ from bot.usecases.ports import Urgency
 
 @dataclass(frozen=True)
 class Window:
-    """At most `calls` in any `seconds`; pushes leave the last `kept_for_replies` of them free."""
+    """At most `calls` in any `seconds`; pushes leave the last `kept_for_replies` of them free.
+
+    With `spread`, pushes keep a full share of the window's time from the call before, so that
+    room falls free all the time and a reply never waits for the end of a burst.
+    """
 
     calls: int
     seconds: float
     kept_for_replies: int = 0
+    spread: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class Figures:
     Telegram slows a whole bot, not a chat, when `global_chats` refuse within `global_seconds`.
     """
 
-    overall: Window | None = Window(30, 1.0, kept_for_replies=10)
+    overall: Window | None = Window(30, 1.0, kept_for_replies=2, spread=True)
     private: Pace | None = Pace(8, 1.0, kept_for_replies=4)
     group: Pace | None = Pace(3, 1.0, kept_for_replies=1)
     group_minute: Window | None = Window(20, 60.0, kept_for_replies=5)
@@ -159,5 +164,10 @@ def _free_at(calls: deque[float], window: Window | None, urgency: Urgency, now: 
         return now
     while calls and calls[0] + window.seconds <= now:
         calls.popleft()
+    if not calls:
+        return now
     room = window.calls - (window.kept_for_replies if urgency == "push" else 0)
-    return calls[-room] + window.seconds if len(calls) >= room else now
+    free_at = calls[-room] + window.seconds if len(calls) >= room else now
+    if window.spread and urgency == "push":
+        free_at = max(free_at, calls[-1] + window.seconds / window.calls)
+    return free_at

@@ -27,6 +27,7 @@ from bot.exporting.archive import Archives
 from bot.exporting.report_page import report_html
 from bot.store.database import SqlStore, migrate, open_store
 from bot.telegram.app import TelegramCoach
+from bot.telegram.limits import Figures
 from bot.usecases.desk.reviewing_screens import Staffed
 from bot.usecases.exporting import Exporting
 from bot.usecases.groups import Telegram
@@ -166,6 +167,7 @@ async def running(
     clock: FixedClock | None = None,
     request: Callable[[BotApi], BaseRequest] = InProcessRequest,
     with_desk: bool = False,
+    figures: Figures | None = None,
 ) -> AsyncIterator[Stage]:
     """The bot on the data directory `home`, started; stopped at the end.
 
@@ -204,6 +206,7 @@ async def running(
         around(store), residents, catalogue(), clock, api.token,
         request=request(api), updates_request=InProcessRequest(api),
         organized=organized if with_desk else None,
+        figures=figures,
         files=exporting.content,
     )  # fmt: skip
     try:
