@@ -18,7 +18,7 @@ from bot.usecases.ports import Urgency
 class Window:
     """At most `calls` in any `seconds`; pushes leave the last `kept_for_replies` of them free.
 
-    With `spread`, pushes keep a full share of the window's time from the call before, so that
+    With `spread`, pushes keep most of a call's share of the time from the call before, so that
     room falls free all the time and a reply never waits for the end of a burst.
     """
 
@@ -154,6 +154,9 @@ class Limits:
         self._prune_at = max(PRUNE_AT, 2 * len(self._chats))
 
 
+SPREAD = 0.75
+"""The part of its share that a push keeps; all of it would add every delay to the whole."""
+
 PRUNE_AT = 10_000
 """Chats remembered before the quiet ones are forgotten."""
 
@@ -169,5 +172,5 @@ def _free_at(calls: deque[float], window: Window | None, urgency: Urgency, now: 
     room = window.calls - (window.kept_for_replies if urgency == "push" else 0)
     free_at = calls[-room] + window.seconds if len(calls) >= room else now
     if window.spread and urgency == "push":
-        free_at = max(free_at, calls[-1] + window.seconds / window.calls)
+        free_at = max(free_at, calls[-1] + SPREAD * window.seconds / window.calls)
     return free_at

@@ -437,14 +437,21 @@ CLAIMS: Mapping[str, Claim] = {
     "commitment is": _commitment,
     "files hold": _files,
     "nothing is held": lambda s, t, v: (t.folder is None) is bool(v),
-    "disk does not have": lambda s, t, v: not any(
-        w.encode() in s.database_bytes() for w in _listed(v)
-    ),
+    "disk does not have": lambda s, t, v: _none_on_disk(s, v),
     "database does not have": lambda s, t, v: not any(
         "coach.sqlite" in s.files_with(w) for w in _listed(v)
     ),
     "language is": lambda s, t, v: t.language == v,
 }  # fmt: skip
+
+
+def _none_on_disk(stage: Stage, value: object) -> bool:
+    """Whether none of the words is in the database's files; says which are."""
+    held = stage.database_bytes()
+    found = [w for w in _listed(value) if w.encode() in held]
+    if found:
+        print("on disk:", *((w, held[(at := held.find(w.encode())) - 40 : at + 40]) for w in found))
+    return not found
 
 
 def _part(turn: CoachTurn, stage: StoryOf) -> str | None:
