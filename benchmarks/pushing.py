@@ -150,7 +150,8 @@ async def measure(groups: int) -> str:
             return (
                 f"{groups:,} groups: {seconds:.1f} s, {seconds / limit:.2f}× the {limit:.1f} s that"
                 f" the limit alone takes ({seconds * A_SECOND / made[0].made_by_last:.2f}× with the"
-                f" answers to that resident counted); posted twice: {twice}; refused by 429: {made[0].refused};"
+                f" answers to that resident counted); posted twice: {twice}; refused by 429:"
+                f" {made[0].refused};"
                 f" first answer to somebody writing, {len(waits)} times: median"
                 f" {statistics.median(waits) * 1000:.0f} ms, worst {max(waits) * 1000:.0f} ms"
             )
