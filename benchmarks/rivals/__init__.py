@@ -1,0 +1,1 @@
+"""Our bot beside others, over one Bot API server on loopback: `python -m benchmarks.rivals`."""
