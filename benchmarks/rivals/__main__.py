@@ -23,6 +23,8 @@ people, {beside}; “server” is how busy the Bot API server was, of one core.
 Everybody's conversation has six messages. Flood limits are lifted for ours, unless the row says
 they are kept; no rival keeps any. “Reading stubbed”: reading, screening and examples answer at
 once, nothing else is changed. “Whole” is as shipped; no message is the same as an earlier one.
+A round with everybody answered once is left out first. Cells are empty where a row is so slow that
+nothing would be learned.
 Memory: what the processes grew by while {residents} different people wrote once, as for 10,000.
 Killed: SIGKILL while 50 people talk, {kills} times. Lost: acknowledged to Telegram, never answered.
 Answered again: in the same words, or in others. Out of place: people, once a kill, whose first

@@ -27,12 +27,14 @@ ANSWERS = (
 )
 ASKED = ((), ("/start", *ANSWERS))
 """The six messages of every rival's conversation: opening, cycle."""
-COACHED = (
-    ("/start", "Yes, in English", "40", "yes"),
-    ("another part", "my story", ANSWERS[0], ANSWERS[1], "that's it", "skip"),
-)
+ARRIVAL = ("/start", "Yes, in English", "40", "yes")
+TELLING = ("another part", "my story", ANSWERS[0], ANSWERS[1], "that's it", "skip")
+COACHED = (ARRIVAL, TELLING)
 """Six messages to a resident who is known: two choices, two pieces of a telling, its reading, one
-skip. The fifth is answered by two messages."""
+skip. From the second time on the fifth is answered by two messages."""
+READ = ((*ARRIVAL, *TELLING), TELLING)
+"""The same where somebody really reads: what is asked after the first telling depends on what is
+heard in it, so the first time is left out."""
 
 
 class Missing(Exception):
@@ -57,6 +59,8 @@ class Contestant:
     """Processes of this name count as its own, as a database's."""
     is_ours: bool = False
     kills: bool = True
+    most: int = 1_000_000
+    """With more people than that it is not measured."""
     missing: str = ""
 
 
@@ -137,7 +141,9 @@ def _ours(key: str, title: str, mode: str, kills: bool = True) -> Contestant:
     run = [sys.executable, "-m", f"{HERE}.ours", mode, "run"]
     coach = [sys.executable, "-m", "bot"]
     setup = [[*coach, "migrate"], *([[*coach, "index"]] if mode != "stubbed" else [])]
-    return Contestant(key, title, [run], COACHED, setup, is_ours=True, kills=kills)
+    if mode == "stubbed":
+        return Contestant(key, title, [run], COACHED, setup, is_ours=True)
+    return Contestant(key, title, [run], READ, setup, is_ours=True, kills=kills, most=50)
 
 
 def _on_postgres() -> list[Contestant]:

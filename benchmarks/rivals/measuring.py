@@ -68,6 +68,7 @@ class Killed:
     forgot: int = 0
     back: float = 0.0
     """Seconds from the start after a kill until everybody had an answer, mean."""
+    examples: list[list[str]] = field(default_factory=list)
 
 
 @dataclass
@@ -179,10 +180,11 @@ class Measured:
             raise Missing(f"{told['failed']}: {self.bot.told()}")
 
     def speed(self, people: int, seconds: float, repeats: int) -> Speed:
-        """So many people talk; a second is left out, then each repeat is measured."""
+        """So many people talk; until all were answered once is left out, then repeats follow."""
         self.control("prepare", people=people, at_once=AT_ONCE)
         self.control("talk", people=people)
         time.sleep(1.0)
+        self.control("rounded", seconds=20)
         seen: list[dict[str, float]] = []
         told, spent = self.control("mark"), cpu(self.counted)
         for _ in range(repeats):
@@ -241,7 +243,8 @@ class Measured:
             self.control("thaw")
         time.sleep(1.0)
         self.control("stop", seconds=25)
-        found.forgot = int(self.control("forgot")["people"])
+        forgot = self.control("forgot")
+        found.forgot, found.examples = forgot["people"], forgot["examples"]
         found.turns = int(self.control("mark")["turns"])
         found.back = statistics.fmean(back)
         return found
@@ -257,12 +260,14 @@ def measure(contestant: Contestant, plan: Plan, home: Path, say: Callable[[str],
         try:
             say("starting")
             measured = Measured(contestant, home, stack)
-            result.rest_mib = resident(measured.counted)
             measured.rehearse()
+            rests(measured.bot.pids, 10)
+            result.rest_mib = resident(measured.counted)
             for people in plan.people:
                 say(f"{people} people")
-                speed = measured.speed(people, plan.seconds, plan.repeats)
-                result.speeds[people] = speed
+                if people <= contestant.most:
+                    speed = measured.speed(people, plan.seconds, plan.repeats)
+                    result.speeds[people] = speed
             if plan.residents:
                 say(f"{plan.residents} residents")
                 _, result.mib_per_10_000, result.newcomers = measured.memory(plan.residents)

@@ -112,6 +112,8 @@ class People:
         self.forgot = 0
         """People, once a kill, for whom the first line after it had an answer that this line never
         had before: the bot had lost its place."""
+        self.examples: list[tuple[str, ...]] = []
+        """What was strange: of which kind, the line, and what was said."""
 
     def person(self) -> Person:
         """Somebody new."""
@@ -154,7 +156,9 @@ class People:
         one.step += 1
         if one.is_watched:
             one.is_watched = False
-            self.forgot += not self._is_known(one, one.heard)
+            if not self._is_known(one, one.heard):
+                self.forgot += 1
+                self.examples.append(("out of place", self.script.line(one.step - 1), *one.heard))
         if one.until_step is not None and one.step >= one.until_step:
             one.talks = False
         if one.talks and not self._frozen:
@@ -196,6 +200,8 @@ class People:
                 same = bool(earlier & {*one.after}) or len({*one.after}) < len(one.after)
                 found.repeated += same
                 found.otherwise += not same
+                kind = "again, same words" if same else "again, others"
+                self.examples.append((kind, *one.before, "|", *one.heard))
         return found
 
     def _is_known(self, one: Person, answers: list[str]) -> bool:

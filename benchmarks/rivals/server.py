@@ -243,6 +243,15 @@ class Server:
             one.talks, one.until_step = True, None
             self.people.says(one)
 
+    async def control_rounded(self, seconds: float) -> None:
+        """Return once everybody who talks was answered at least once, or after so long."""
+        steps = {one.id: one.step for one in self.people.regulars if one.talks}
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if all(self.people.people[id_].step > step for id_, step in steps.items()):
+                return
+            await asyncio.sleep(0.05)
+
     async def control_mark(self) -> dict[str, object]:
         """What was seen since the last mark; begin anew."""
         self.people.impatient()
@@ -292,9 +301,9 @@ class Server:
         """What the kill did."""
         return dataclasses.asdict(self.people.reckon(self.confirmed))
 
-    async def control_forgot(self) -> dict[str, int]:
-        """For how many people the bot had lost its place after a kill."""
-        return {"people": self.people.forgot}
+    async def control_forgot(self) -> dict[str, object]:
+        """For how many people the bot had lost its place after a kill; what was strange."""
+        return {"people": self.people.forgot, "examples": self.people.examples}
 
     async def control_thaw(self) -> None:
         """Everybody goes on."""
