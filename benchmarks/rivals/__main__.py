@@ -89,7 +89,8 @@ def print_all(console: Console, results: Sequence[Result], plan: Plan) -> None:
     speed = Table(title="Speed", box=None, title_justify="left")
     speed.add_column("bot")
     for people in plan.people:
-        speed.add_column(f"turns/s\n{people} people", justify="right")
+        who = "person" if people == 1 else "people"
+        speed.add_column(f"turns/s\n{people} {who}", justify="right")
         speed.add_column("ms p50/p95/p99", justify="right")
     for heading in ("× first", "× ours", "CPU ms\na turn", "calls\na turn", "server"):
         speed.add_column(heading, justify="right")
@@ -97,7 +98,7 @@ def print_all(console: Console, results: Sequence[Result], plan: Plan) -> None:
         cells = [result.contestant.title]
         for people in plan.people:
             seen = result.speeds.get(people)
-            late = f", {seen.unanswered} unanswered" if seen and seen.unanswered else ""
+            late = f", {seen.unanswered:.0f} unanswered" if seen and seen.unanswered else ""
             cells.append(f"{seen.turns:,.0f}{late}" if seen else "")
             cells.append(f"{seen.p50:,.1f}/{seen.p95:,.1f}/{seen.p99:,.1f}" if seen else "")
         fifty = result.speeds[at]

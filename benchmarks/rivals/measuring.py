@@ -50,7 +50,8 @@ class Speed:
     cpu_ms: float
     calls: float
     server_busy: float
-    unanswered: int
+    unanswered: float
+    """Turns given up after people.PATIENCE."""
     each: list[float] = field(default_factory=list)
 
 
@@ -200,15 +201,14 @@ class Measured:
                     "p99": told["p99"],
                     "cpu_ms": (now - spent) * 1000 / turns,
                     "calls": told["calls"] / turns,
-                    "server_busy": (told["own_cpu"] - before["own_cpu"]) / told["seconds"],
                     "unanswered": told["unanswered"],
+                    "server_busy": (told["own_cpu"] - before["own_cpu"]) / told["seconds"],
                 }
             )
             spent = now
         self.control("stop", seconds=25)
         middle = {name: statistics.median(one[name] for one in seen) for name in seen[0]}
-        unanswered = int(sum(one["unanswered"] for one in seen))
-        return Speed(**{**middle, "unanswered": unanswered}, each=[one["turns"] for one in seen])
+        return Speed(**middle, each=[one["turns"] for one in seen])
 
     def memory(self, residents: int) -> tuple[float, float, float]:
         """MiB at rest, MiB more for 10,000 residents who wrote once, first messages a second."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 
+from bot.core.narrative import StoryOf
 from bot.telegram import limits
 from bot.wiring import Parts
 from tests.fakes import AwayRetriever, ScriptedScreener, SteadyReader
@@ -23,7 +24,7 @@ class ReaderWithoutMemory(SteadyReader):
         self.asked = _Nothing()
 
 
-class _Nothing(list[tuple[object, str, str]]):  # type: ignore[type-arg]
+class _Nothing(list[tuple[StoryOf, str, str]]):
     def append(self, _: object) -> None:
         """Forget it."""
 

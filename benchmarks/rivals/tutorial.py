@@ -53,7 +53,7 @@ async def chat(update: Update, context: Context) -> None:
         query_embeddings=list(embedder.embed([update.message.text])), n_results=3
     )
     passages = "\n".join((found["documents"] or [[]])[0])
-    system = {"role": "system", "content": f"{SYSTEM}\nExamples:\n{passages}"}
+    system: Any = {"role": "system", "content": f"{SYSTEM}\nExamples:\n{passages}"}
     completion = await model.chat.completions.create(
         model=os.environ.get("OPENAI_MODEL", "gpt-4.1-mini"), messages=[system, *told]
     )
