@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -45,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asking.add_argument("--json", type=Path, metavar="FILE", help="all figures, also there")
     given = asking.parse_args(arguments)
     plan = _plan(given)
+    # As Ctrl-C: what was started is ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     console = Console(width=190)
     rows = everybody(given.model_ms)
     unknown = {*given.only} - {row.key for row in rows}
@@ -52,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"There is no {', '.join(sorted(unknown))}. Names: ", end="", file=sys.stderr)
         print(", ".join(row.key for row in rows), file=sys.stderr)
         return 2
+    load = os.getloadavg()[0]
     results = []
     with tempfile.TemporaryDirectory() as folder:
         for row in rows:
@@ -63,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             results.append(measure(row, plan, Path(folder) / row.key, say))
     print_all(console, results, plan)
+    console.print(f"{os.cpu_count()} processors; before the run, {load:.1f} were busy with others.")
     if given.json:
         given.json.write_text(json.dumps([result.plain() for result in results], indent=1))
     return 0

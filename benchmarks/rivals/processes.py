@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import socket
@@ -23,6 +24,12 @@ def free_port() -> int:
         return port
 
 
+def _ends_with_parent() -> None:
+    """Whatever becomes of the benchmark, nothing it started goes on computing behind it."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
 class Started:
     """Some commands that run together, each in a session of its own; their output is in `log`."""
 
@@ -38,6 +45,7 @@ class Started:
                     subprocess.Popen(
                         command, cwd=home, env=dict(environment), stdin=subprocess.DEVNULL,
                         stdout=log, stderr=log, start_new_session=True,
+                        preexec_fn=_ends_with_parent,
                     )
                 )  # fmt: skip
 
