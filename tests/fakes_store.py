@@ -429,6 +429,10 @@ class _Outbox:
         names = ("waiting", "sending", "sent", "failed", "unknown")
         return {state: states.count(state) for state in names}
 
+    async def message_of(self, item_id: int) -> int | None:
+        kept = self._work.seen.outbox.get(item_id)
+        return kept.message_id if kept is not None else None
+
     async def keyboard(self, chat_id: int) -> int | None:
         return self._work.seen.keyboards.get(chat_id)
 

@@ -30,6 +30,7 @@ NOT_MODIFIED = (
 TOO_OLD = "query is too old and response timeout expired or query ID is invalid"
 ANSWER_LIMIT = 200
 ANSWER_TIMEOUT = 15 * 60.0
+DELETABLE = 48 * 3600.0
 """Seconds a press may wait for its answer here; Telegram does not publish its own figure."""
 DOCUMENT_LIMIT = 50 * 1024 * 1024
 PHOTO_LIMIT = 10 * 1024 * 1024
@@ -228,7 +229,9 @@ def delete_message(api: BotApi, call: Call) -> bool:
     message = chat.messages.get(wanted)
     if message is None:
         raise bad_request("message to delete not found")
-    if chat.kind != "private" and not message.from_bot and not api.bot_is_admin(chat):
+    may = message.from_bot or chat.kind == "private"
+    is_young = api.now() - message.sent_at <= DELETABLE
+    if not api.bot_is_admin(chat) and not (may and is_young):
         raise bad_request("message can't be deleted")
     api.remove(chat, message)
     api.tell(Event("deleted", chat.id, message))

@@ -132,13 +132,28 @@ class Moved:
 
 @dataclass(frozen=True)
 class Post:
-    """To be said in a group, by its opaque id: what a teller released for exactly that."""
+    """To be said in a group, by its opaque id: what a teller released for exactly that.
+
+    `story` is the story it shows, so that it can be taken down with it.
+    """
 
     group: str
+    story: str
     say: Say
 
 
-Move = Say | Hand | Bring | EraseEverything | Scrub | Moved | Post
+@dataclass(frozen=True)
+class TakeDown:
+    """Delete in a group what the outbox's message `message` posted there; then tell `chat`: `done`,
+    or `stays` where Telegram no longer lets it be deleted."""
+
+    message: int
+    chat: int
+    done: Line
+    stays: Line
+
+
+Move = Say | Hand | Bring | EraseEverything | Scrub | Moved | Post | TakeDown
 
 
 @dataclass(frozen=True)

@@ -194,6 +194,9 @@ class SqlFolders:
         told = await self._transaction.read(
             select(tables.stories.c.id).where(tables.stories.c.resident_id == resident_id)
         )
+        spoken = await self._transaction.read(
+            select(tables.residents.c.language).where(tables.residents.c.id == resident_id)
+        )
         rows = 0
         for table in reversed(tables.OF_FOLDER):
             rows += await self._transaction.write(
@@ -234,6 +237,10 @@ class SqlFolders:
             chats[0] if chats else None,
             at,
         )
+        for chat in chats[:1]:
+            language = spoken[0].language if spoken else None
+            told_ids = [row.id for row in told]
+            await leaving.take_down(self._transaction, told_ids, chat, language)
         await self._transaction.write(
             insert(tables.erasures),
             [

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Text, cast, delete, func, insert, select, update
 
+from bot.core.turn import Line, Say, TakeDown
 from bot.store.library_tables import (
     OF_RELEASE,
     erasures_pending,
@@ -23,10 +24,12 @@ from bot.store.library_tables import (
     reviews,
 )
 from bot.store.rows import Rows
-from bot.store.tables import outbox
+from bot.store.sending import SqlOutbox
+from bot.store.tables import outbox, recipients
 from bot.store.transaction import Transaction
 from bot.usecases.library_ports import PASSAGES, chat_hash, story_of_passage
-from bot.usecases.ports import Receipt
+from bot.usecases.outgoing import body_of
+from bot.usecases.ports import OutboxItem, Receipt
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,9 @@ async def after_saving(
     if left:
         at = max(left.values())
         await leave(transaction, list(left), "withdrawn", resident_sha256, None, at)
+        (resident,) = rows["residents"].values()
+        for identity in rows["identities"].values():
+            await take_down(transaction, list(left), identity["chat_id"], resident["language"])
 
 
 async def leave(
@@ -196,6 +202,37 @@ async def _unsay(transaction: Transaction, story_ids: Sequence[str]) -> None:
                 outbox.c.state == "waiting", cast(outbox.c.body, Text).contains(story_id)
             )
         )
+
+
+async def take_down(
+    transaction: Transaction, story_ids: Sequence[str], chat_id: int, language: str | None
+) -> None:
+    """Posts of these stories in groups are deleted there, and their teller told in `chat_id`.
+
+    What still waits was deleted by `leave`; a post on its way is taken down after it. Where
+    nothing can be done in the group, they are told so at once.
+    """
+    posts = await transaction.read(
+        select(outbox.c.id, outbox.c.chat_id, outbox.c.topic, recipients.c.reason)
+        .join(recipients, recipients.c.chat_id == outbox.c.chat_id, isouter=True)
+        .where(
+            outbox.c.story_id.in_(story_ids),
+            outbox.c.state.in_(("sending", "sent", "unknown")),
+        )
+        .order_by(outbox.c.id)
+    )
+    done, stays = Line("sharing.taken_down"), Line("sharing.stays")
+    for post in posts:
+        if post.reason is None:
+            move: TakeDown | Say = TakeDown(post.id, chat_id, done, stays)
+            chat, topic = post.chat_id, post.topic
+        else:
+            move, chat, topic = Say((stays,)), chat_id, None
+        body = body_of(move, language or "en", 0)
+        await SqlOutbox(transaction).add([OutboxItem(chat, body, topic=topic)])
+    await transaction.write(
+        update(outbox).where(outbox.c.story_id.in_(story_ids)).values(story_id=None)
+    )
 
 
 async def _first_shown(transaction: Transaction, passages: Sequence[str], at: datetime) -> None:

@@ -43,6 +43,7 @@ class SqlOutbox:
                 "urgency": item.urgency,
                 "repeatable": item.repeatable,
                 "topic": item.topic,
+                "story_id": item.story,
             }
             (added,) = await self._transaction.write_returning(
                 insert(outbox).values(row).returning(outbox.c.id)
@@ -77,6 +78,13 @@ class SqlOutbox:
     async def sent(self, item_id: int, message_id: int | None) -> None:
         """Mark as sent and blank the body."""
         await self._set(item_id, state=SENT, body={}, message_id=message_id)
+
+    async def message_of(self, item_id: int) -> int | None:
+        """Telegram's id of a message that was sent; None when none is known."""
+        rows = await self._transaction.read(
+            select(outbox.c.message_id).where(outbox.c.id == item_id)
+        )
+        return rows[0].message_id if rows else None
 
     async def sending(self, item_id: int) -> None:
         """Note, before trying, that an unrepeatable message is on its way."""

@@ -273,6 +273,8 @@ outbox = Table(
     Column("urgency", _WORD, nullable=False, server_default="reply"),
     Column("repeatable", Boolean, nullable=False, server_default=true()),
     Column("topic", BigInteger),
+    # What a teller had posted in a group, until it is taken down.
+    Column("story_id", Text, index=True),
     Index(None, "state", "id"),
     # An id is never given out twice, even after its row is erased.
     sqlite_autoincrement=True,

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.constants import ParseMode
-from telegram.error import BadRequest
+from telegram.error import BadRequest, Forbidden
 
-from bot.core.turn import Bring, Hand, Say, Scrub
+from bot.core.turn import Bring, Hand, Say, Scrub, TakeDown
 from bot.telegram.render import Button, Rendered, Renderer, file_text, render
-from bot.usecases.outgoing import move_of
+from bot.usecases.outgoing import body_of, move_of
 from bot.usecases.ports import OutboxItem
 
 log = logging.getLogger(__name__)
@@ -43,13 +43,15 @@ class Progress:
     """How far one message has come in this run, so that a second try repeats nothing.
 
     `posted` counts the parts that Telegram has; `message_id` is the last one's. `is_posting` is
-    True while a part is on its way: an error then leaves open whether it arrived.
+    True while a part is on its way: an error then leaves open whether it arrived. `then` is what
+    somebody is told once this is noted.
     """
 
     posted: int = 0
     message_id: int | None = None
     has_buttons: bool = False
     is_posting: bool = False
+    then: OutboxItem | None = None
 
 
 class Poster:
@@ -74,7 +76,7 @@ class Poster:
     ) -> None:
         """Do what is left of one message; raises what the bot raises.
 
-        `earlier` is the message whose buttons are open in this chat.
+        `earlier` is the message this is about: to be deleted, or whose buttons are open here.
         """
         move = move_of(item.body)
         language, turn = str(item.body["language"]), int(str(item.body["turn"]))
@@ -97,6 +99,10 @@ class Poster:
                 await self._scrub()
                 said = words.markup(line, language), words.text(line, language)
                 await self._post(item, Rendered(*said), progress, room)
+            case TakeDown(_, chat, done, stays):
+                await room()
+                line = done if await self._delete(item.chat_id, earlier) else stays
+                progress.then = OutboxItem(chat, body_of(Say((line,)), language, 0))
 
     async def _say(
         self,
@@ -201,6 +207,19 @@ class Poster:
             )
         except BadRequest as error:
             return "not modified" in str(error)
+        return True
+
+    async def _delete(self, chat: int, message_id: int | None) -> bool:
+        """False where Telegram won't: too old, we are no longer there, or it is not known."""
+        if message_id is None:
+            return False
+        try:
+            await self._bot.delete_message(chat, message_id)
+        except BadRequest as error:
+            # Gone already, by a crash of ours between deleting and noting it, or by somebody else.
+            return "not found" in str(error) and "chat" not in str(error).lower()
+        except Forbidden:
+            return False
         return True
 
     async def _take_buttons_away(self, chat: int, message_id: int) -> None:

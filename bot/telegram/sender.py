@@ -305,7 +305,7 @@ class Sender:
         one.is_paid = True
         async with self._store.work() as work:
             item = await work.outbox.one(message.id)
-            earlier = await work.outbox.keyboard(message.chat_id) if item else None
+            earlier = await _about(work, item) if item else None
         if item is None:
             self._over(message)
             return
@@ -362,10 +362,14 @@ class Sender:
                 await work.outbox.unknown(message.id, reason)
             else:
                 await work.outbox.failed(message.id, reason)
+            if one.then is not None:
+                await work.outbox.add([one.then])
             await work.commit()
         self._over(message)
         if state == "sent":
             self.answered.set()
+        if one.then is not None:
+            self.wake()
 
     def _over(self, message: Queued) -> None:
         """The message waits no longer."""
@@ -451,6 +455,13 @@ class Sender:
 def _clock() -> float:
     """Seconds that never go back, as the event loop counts them."""
     return asyncio.get_running_loop().time()
+
+
+async def _about(work: UnitOfWork, item: OutboxItem) -> int | None:
+    """The message in the chat that this one is about: to be deleted, or with the open buttons."""
+    if item.body["kind"] == "take_down":
+        return await work.outbox.message_of(int(str(item.body["message"])))
+    return await work.outbox.keyboard(item.chat_id)
 
 
 async def _tell_organizer(work: UnitOfWork, chat: int, key: str) -> None:

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot.core.turn import Bring, Choice, EraseEverything, Hand, Line, Move, Moved, Post, Say, Scrub
+from bot.core.turn import (
+    Bring,
+    Choice,
+    EraseEverything,
+    Hand,
+    Line,
+    Move,
+    Moved,
+    Post,
+    Say,
+    Scrub,
+    TakeDown,
+)
 
 Body = dict[str, Any]
 
@@ -44,6 +56,15 @@ def body_of(move: Move, language: str, turn: int) -> Body:
             }
         case Scrub(line):
             return {"kind": "scrub", "line": _line(line), **common}
+        case TakeDown(message, chat, done, stays):
+            return {
+                "kind": "take_down",
+                "message": message,
+                "chat": chat,
+                "done": _line(done),
+                "stays": _line(stays),
+                **common,
+            }
         case EraseEverything():
             raise ValueError("erasing is done by the use case, not sent")
         case Moved():
@@ -52,7 +73,7 @@ def body_of(move: Move, language: str, turn: int) -> Body:
             raise ValueError("the use case knows which chat a group is")
 
 
-def move_of(body: Mapping[str, Any]) -> Say | Hand | Bring | Scrub:
+def move_of(body: Mapping[str, Any]) -> Say | Hand | Bring | Scrub | TakeDown:
     """The move a body was made from. ValueError for an unknown kind."""
     match body["kind"]:
         case "say":
@@ -70,6 +91,9 @@ def move_of(body: Mapping[str, Any]) -> Say | Hand | Bring | Scrub:
             return Bring(body["name"], body["kept"], *words)
         case "scrub":
             return Scrub(_as_line(body["line"]))
+        case "take_down":
+            told = _as_line(body["done"]), _as_line(body["stays"])
+            return TakeDown(int(body["message"]), int(body["chat"]), *told)
         case kind:
             raise ValueError(f"an outbox body of unknown kind {kind!r}")
 

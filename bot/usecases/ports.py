@@ -220,6 +220,7 @@ class OutboxItem:
 
     Replies go before pushes. What is not `repeatable` is never sent a second time when Telegram's
     answer got lost: its fate is then noted as unknown. `topic` is a group's message thread.
+    `story` is the story a message shows in a group, so that it can be taken down with it.
     """
 
     chat_id: int
@@ -229,6 +230,7 @@ class OutboxItem:
     urgency: Urgency = "reply"
     repeatable: bool = True
     topic: int | None = None
+    story: str | None = None
 
 
 @dataclass(frozen=True)
@@ -328,6 +330,10 @@ class Outbox(Protocol):
 
     async def attempted(self, item_id: int) -> None:
         """Count one more try that surely sent nothing; what was `sending` waits again."""
+        ...
+
+    async def message_of(self, item_id: int) -> int | None:
+        """Telegram's id of a message that was sent; None when none is known."""
         ...
 
     async def keyboard(self, chat_id: int) -> int | None:

@@ -202,7 +202,12 @@ class Residents:
                 group, body = target.group, body_of(post.say, language, 0)
                 items.append(
                     OutboxItem(
-                        group.chat_id, body, urgency="push", repeatable=False, topic=group.topic
+                        group.chat_id,
+                        body,
+                        urgency="push",
+                        repeatable=False,
+                        topic=group.topic,
+                        story=post.story,
                     )
                 )
         return items

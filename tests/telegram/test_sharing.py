@@ -10,6 +10,8 @@ import pytest
 from bot.console.people import Person
 from bot.core.care import SpanKind
 from bot.core.consent import Purpose
+from bot.core.turn import Line
+from tests.fakes import catalogue
 from tests.telegram.test_practising import (
     JOIN,
     PRIVATE,
@@ -162,9 +164,58 @@ async def test_a_story_from_no_group_is_offered_no_group(practice: Practice) -> 
     assert SHOW["en"] not in practice.offered
 
 
-async def test_who_withdraws_hears_that_the_post_stays(practice: Practice) -> None:
-    ana, _ = await shown(practice)
+TAKE_BACK = {"en": ("/withdraw", "Withdraw it now"), "es": ("/withdraw", "Retirarla ya")}
+ERASE = {"en": ("/forget", "Erase everything"), "es": ("/forget", "Borrar todo")}
+
+
+def told_there(practice: Practice, person: Person) -> list[str]:
+    return [e.text for e in practice.stage.api.transcript(person) if e.who == "bot"]
+
+
+@pytest.mark.parametrize("how", [TAKE_BACK, ERASE])
+@pytest.mark.parametrize("language", ["en", "es"])
+async def test_taking_the_story_back_deletes_it_in_the_group(
+    practice: Practice, language: str, how: dict[str, tuple[str, str]]
+) -> None:
+    ana, look = await shown(practice, language)
+    before = in_hall(practice)
+    await practice.presses(ana, POST[language])
+    assert look in in_hall(practice)
+    command, button = how[language]
+    await practice.says(ana, command)
+    await practice.presses(ana, button)
+    assert in_hall(practice) == before
+    assert told_there(practice, ana)[-1] == catalogue().text(Line("sharing.taken_down"), language)
+
+
+@pytest.mark.parametrize("why", ["old", "removed", "deleted"])
+async def test_what_telegram_keeps_is_said_and_what_is_gone_is_gone(
+    practice: Practice, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    ana, look = await shown(practice)
     await practice.presses(ana, POST["en"])
+    api, hall = practice.stage.api, practice.hall
+    (post,) = (e for e in api.transcript(hall) if e.text == look)
+    if why == "old":
+        now = api.now() + 49 * 3600
+        monkeypatch.setattr(api, "now", lambda: now)
+    elif why == "removed":
+        hall.remove_bot(practice.stage.person("Marta"))
+        await practice.stage.settled()
+    else:
+        api.remove(hall.chat, hall.chat.messages[post.message_id])
     await practice.says(ana, "/withdraw")
-    said = await practice.presses(ana, "Withdraw it now")
-    assert any("can't take it back" in text for text in said)
+    await practice.presses(ana, "Withdraw it now")
+    key = "sharing.taken_down" if why == "deleted" else "sharing.stays"
+    assert catalogue().text(Line(key), "en") in told_there(practice, ana)[-2:]
+    assert (look in in_hall(practice)) == (why != "deleted")
+
+
+async def test_an_edited_story_keeps_its_post_and_another_story_is_left_alone(
+    practice: Practice,
+) -> None:
+    ana, look = await shown(practice)
+    await practice.presses(ana, POST["en"])
+    await practice.says(ana, "/new")
+    await practice.says(ana, "/withdraw")
+    assert look in in_hall(practice)

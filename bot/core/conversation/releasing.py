@@ -316,8 +316,6 @@ def new_story(talk: Talk) -> None:
 
 def emptied(talk: Talk, story: Story) -> None:
     """Take every word out of a story and end what was permitted; a wordless record stays."""
-    if sharing.was_posted(story):
-        talk.say("sharing.stays")
     story.parts = {stage: Part(stage) for stage in StoryOf}
     story.link = story.commitment = story.listener = None
     story.interpretation = {}

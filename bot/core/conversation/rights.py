@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.core.conversation import model, practising, sharing
+from bot.core.conversation import model, practising
 from bot.core.conversation.arriving import next_arrival
 from bot.core.conversation.closing import undo
 from bot.core.conversation.releasing import emptied, new_story, release_lines
@@ -315,8 +315,6 @@ def hear_forget(talk: Talk) -> None:
     """Erase everything held, or nothing."""
     match talk.choice:
         case "erase_everything" | "yes":
-            if any(sharing.was_posted(s) for s in talk.folder.stories):
-                talk.say("sharing.stays")
             talk.said.append(EraseEverything())
         case "copy_first":
             hand_copy(talk)

@@ -155,7 +155,7 @@ def _share(talk: Talk) -> Asking[None]:
     )
     # It permits this one post and is used up by it: nothing is left that could be used again.
     talk.story.releases.append(made.ended(talk.now, "posted"))
-    talk.said.append(Post(talk.note(GROUP), Say((_post(talk),))))
+    talk.said.append(Post(talk.note(GROUP), talk.story.id, Say((_post(talk),))))
     talk.say(Line("sharing.posted", {"group": found.title}))
     talk.go("done")
 

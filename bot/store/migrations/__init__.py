@@ -13,5 +13,6 @@ REVISIONS = (
     "20261124_models",
     "20261125_library",
     "20261126_practice",
+    "20261127_posts",
 )
 HEAD = REVISIONS[-1]
