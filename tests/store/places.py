@@ -1,11 +1,7 @@
-"""Where the contract of the store is tried: in memory, on SQLite, and wherever you say.
-
-Set TEST_DATABASE_URL to a spare PostgreSQL database to try it there too; it is emptied.
-"""
+"""Where the contract of the store is tried: in memory, on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,10 +11,13 @@ from sqlalchemy import delete, select
 from bot.store.database import SqlStore, open_store
 from bot.store.tables import metadata
 from bot.usecases.ports import Store
+from tests import postgres
 from tests.fakes_store import MemoryStore
 
-ELSEWHERE = os.environ.get("TEST_DATABASE_URL")
-PLACES = ["memory", "sqlite", *(["elsewhere"] if ELSEWHERE else [])]
+ON_DISK = ["sqlite", *(["postgresql"] if postgres.IS_HERE or postgres.MUST_PROVE else [])]
+PLACES = ["memory", *ON_DISK]
+_EMPTY: list[str] = []
+"""The PostgreSQL database that was migrated; the tests of a run use it one after another."""
 
 
 @asynccontextmanager
@@ -27,14 +26,26 @@ async def opened(place: str, folder: Path) -> AsyncIterator[Store]:
     if place == "memory":
         yield MemoryStore()
         return
-    url = ELSEWHERE if place == "elsewhere" else f"sqlite:///{folder / 'coach.db'}"
-    assert url
-    store = await open_store(url)
+    store = await open_store(address(place, folder / "coach.db"))
+    if place == "postgresql":
+        await _emptied(store)
+    yield store
+    await store.close()
+
+
+def address(place: str, file: Path) -> str:
+    """Where a store lies: in `file`, or on the server of this run, which has to be emptied."""
+    if place == "sqlite":
+        return f"sqlite:///{file}"
+    if not _EMPTY:
+        _EMPTY.append(postgres.server().database())
+    return _EMPTY[0]
+
+
+async def _emptied(store: SqlStore) -> None:
     async with store._engine.begin() as connection:
         for table in reversed(metadata.sorted_tables):
             await connection.execute(delete(table))
-    yield store
-    await store.close()
 
 
 async def everything_held(store: Store) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from secrets import token_urlsafe
 from tempfile import mkdtemp
 from threading import Thread
 
+from sqlalchemy.engine import make_url
 from telegram.request import BaseRequest
 
 from bot.console.botapi import BotApi
@@ -35,6 +37,7 @@ from bot.usecases.organized import Organized, organize
 from bot.usecases.ports import Retriever, Screener, Store
 from bot.usecases.residents import Residents
 from bot.words.practice import load_library
+from tests import postgres
 from tests.fakes import (
     A_TUESDAY,
     FixedClock,
@@ -124,8 +127,16 @@ class Stage:
 
 
 def database(home: Path) -> str:
-    """A migrated database in `home`, made if there is none; its address."""
+    """A migrated database of `home`, made if there is none; its address.
+
+    With TEST_ENGINE=postgresql it lies on the server of this run instead of in `home`.
+    """
     home.mkdir(parents=True, exist_ok=True)
+    if os.environ.get("TEST_ENGINE") == "postgresql":
+        noted = home / "coach.postgresql"
+        if not noted.exists():
+            noted.write_text(postgres.server().database(_postgresql_template()))
+        return noted.read_text()
     path = home / "coach.sqlite"
     if not path.exists():
         shutil.copy(_template(), path)
@@ -133,12 +144,23 @@ def database(home: Path) -> str:
 
 
 @cache
+def _postgresql_template() -> str:
+    url = postgres.server().database()
+    _migrated(url)
+    return str(make_url(url).database)
+
+
+def _migrated(url: str) -> None:
+    migrating = Thread(target=lambda: asyncio.run(migrate(url)))
+    migrating.start()
+    migrating.join()
+
+
+@cache
 def _template() -> Path:
     """A database brought to head once, to be copied: migrating takes longer than most tests."""
     path = Path(mkdtemp(prefix="coach-tests-")) / "head.sqlite"
-    migrating = Thread(target=lambda: asyncio.run(migrate(f"sqlite+aiosqlite:///{path}")))
-    migrating.start()
-    migrating.join()
+    _migrated(f"sqlite+aiosqlite:///{path}")
     return path
 
 

@@ -9,19 +9,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import delete
-
 from bot.core.consent import AgeBand, NameShown, Participation, Purpose, Release, text_hash
 from bot.core.narrative import StoryOf
 from bot.core.story import Folder, Identity, Origin, Resident, Session, Story, StoryStatus
 from bot.store.database import SqlStore, open_store
-from bot.store.tables import metadata
 from bot.usecases.outgoing import move_of
 from bot.usecases.people import CONSOLE, Actor
 from bot.usecases.ports import AuditEntry, Grant, Right
 from bot.usecases.reviewing import Reviewing
 from tests.fakes import FixedClock
-from tests.store.places import ELSEWHERE
 from tests.telegram.stage import database
 
 REVIEWER, APPROVER, EXPORTER, INVITER, ORGANIZER = 501, 502, 503, 504, 505
@@ -152,18 +148,10 @@ class World:
 
 
 @asynccontextmanager
-async def world(home: Path, anywhere: bool = False) -> AsyncIterator[World]:
-    """A migrated database with staff in it: a file in `home`, or `anywhere` where tests are told.
-
-    See tests.store.places for TEST_DATABASE_URL, which is emptied.
-    """
-    elsewhere = ELSEWHERE if anywhere else None
-    store = await open_store(elsewhere or database(home))
+async def world(home: Path) -> AsyncIterator[World]:
+    """A migrated database with staff in it."""
+    store = await open_store(database(home))
     assert isinstance(store, SqlStore)
-    if elsewhere:
-        async with store._engine.begin() as connection:
-            for table in reversed(metadata.sorted_tables):
-                await connection.execute(delete(table))
     made = World(home, store, FixedClock())
     for telegram_id, rights in HOLDERS.items():
         await made.grant(telegram_id, rights)

@@ -231,7 +231,7 @@ class Life:
 
 async def _live(acts: list[tuple[object, ...]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        async with world(Path(folder), anywhere=True) as house:
+        async with world(Path(folder)) as house:
             life = Life(house)
             for act in acts:
                 await life.act(act)

@@ -43,7 +43,7 @@ WICKED = '=HYPERLINK("x")\n\n-- \\u001b [b](c) <i>\x1b \t| ../../etc\n#\u2028 ðŸ
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[World]:
-    async with world(tmp_path, anywhere=True) as made:
+    async with world(tmp_path) as made:
         yield made
 
 

@@ -50,7 +50,7 @@ class Index:
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[World]:
-    async with world(tmp_path, anywhere=True) as made:
+    async with world(tmp_path) as made:
         yield made
 
 

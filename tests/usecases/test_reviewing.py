@@ -34,7 +34,7 @@ from tests.usecases.library_world import (
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[World]:
-    async with world(tmp_path, anywhere=True) as made:
+    async with world(tmp_path) as made:
         yield made
 
 

@@ -1,0 +1,115 @@
+"""A PostgreSQL of our own: started when first asked for, on a socket, gone with the test run."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+from urllib.parse import quote
+
+MUST_PROVE = bool(os.environ.get("COACH_MUST_PROVE"))
+PORT = 5432
+"""Names the socket; nothing listens on the network."""
+SETTINGS = {
+    "listen_addresses": "",
+    "max_connections": "300",
+    "shared_buffers": "64MB",
+    # Nobody pulls the plug of the machine in a test; ending the server itself loses nothing.
+    "fsync": "off",
+    "full_page_writes": "off",
+}
+
+
+def programs() -> Path | None:
+    """The folder of initdb and postgres, the newest there is."""
+    found = [p.parent for p in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    if (on_path := shutil.which("initdb")) and shutil.which("postgres"):
+        found.append(Path(on_path).parent)
+    return max(found, key=_version) if found else None
+
+
+def _version(folder: Path) -> int:
+    return int(folder.parent.name) if folder.parent.name.isdigit() else 0
+
+
+IS_HERE = programs() is not None
+
+
+class Server:
+    """One PostgreSQL server in a folder of its own. It never runs as root: it refuses to."""
+
+    def __init__(self) -> None:
+        """Make its files; `start` starts it."""
+        folder = programs()
+        assert folder is not None, "PostgreSQL is not installed (Debian: apt install postgresql)"
+        self._bin = folder
+        self.home = Path(tempfile.mkdtemp(prefix="pg-"))
+        self._as = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        if os.getuid() == 0:
+            shutil.chown(self.home, "postgres", "postgres")
+        else:
+            self._as = []
+        self._count = 0
+        self._lock = threading.Lock()
+        self._run(
+            "initdb", "-D", f"{self.home}/data", "-U", "coach", "-A", "trust", "-E", "UTF8",
+            "--locale=C.UTF-8", "--no-sync",
+        )  # fmt: skip
+        atexit.register(self.close)
+
+    def start(self) -> None:
+        """Return once it answers."""
+        options = " ".join(f"-c {name}={value or chr(39) * 2}" for name, value in SETTINGS.items())
+        options += f" -k {self.home} -p {PORT}"
+        self._ctl("start", "-o", options, "-l", f"{self.home}/log")
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop it: `fast` ends connections in good order, `immediate` as a crash would."""
+        self._ctl("stop", "-m", mode)
+
+    def close(self) -> None:
+        """Stop it, whatever it is doing, and leave nothing behind."""
+        subprocess.run(
+            [*self._as, str(self._bin / "pg_ctl"), "-D", f"{self.home}/data", "-m", "immediate",
+             "stop"], capture_output=True, cwd="/", check=False,
+        )  # fmt: skip
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    def database(self, template: str = "template0") -> str:
+        """A new database's address, empty or like `template`."""
+        with self._lock:
+            self._count += 1
+            name = f"coach_{os.getpid()}_{self._count}"
+        self._run(
+            "createdb", "-h", str(self.home), "-p", str(PORT), "-U", "coach", "-T", template, name
+        )
+        return self.url(name)
+
+    def url(self, name: str) -> str:
+        """A database's address."""
+        return f"postgresql+psycopg://coach@/{name}?host={quote(str(self.home))}&port={PORT}"
+
+    def _ctl(self, *arguments: str) -> None:
+        self._run("pg_ctl", "-D", f"{self.home}/data", "-w", "-t", "60", *arguments)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        subprocess.run(
+            [*self._as, str(self._bin / program), *arguments],
+            check=True, cwd="/", stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+
+
+_started: list[Server] = []
+
+
+def server() -> Server:
+    """The one server of this run."""
+    if not _started:
+        made = Server()
+        made.start()
+        _started.append(made)
+    return _started[0]
