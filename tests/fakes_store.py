@@ -6,7 +6,7 @@ tests/contracts/test_store_contract.py runs the same claims on this and on SQL.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -16,6 +16,7 @@ from typing import Self
 from bot.core.consent import Purpose
 from bot.core.narrative import StoryOf, count_words
 from bot.core.story import Folder, Story, StoryStatus
+from bot.usecases.crew import lane_of
 from bot.usecases.ports import (
     AlreadyDone,
     Audit,
@@ -316,10 +317,13 @@ class _Inbox:
         state.inbox[item.update_id] = Kept(item)
         return True
 
-    async def waiting(self, limit: int = 1000) -> list[InboxItem]:
+    async def waiting(
+        self, limit: int = 1000, lanes: Collection[int] | None = None
+    ) -> list[InboxItem]:
         held = self._work.seen.inbox
         waiting = [held[key] for key in sorted(held) if held[key].state == "waiting"]
-        return [kept.item for kept in waiting[:limit] if isinstance(kept.item, InboxItem)]
+        items = [kept.item for kept in waiting if isinstance(kept.item, InboxItem)]
+        return [i for i in items if lanes is None or lane_of(i.chat_id) in lanes][:limit]
 
     async def done(self, update_ids: Sequence[int]) -> None:
         if any(kept.state == "done" for kept in await self._rows(update_ids)):
@@ -386,8 +390,14 @@ class _Outbox:
         waiting = [deepcopy(held[key].item) for key in sorted(held) if _waits(held[key])]
         return [item for item in waiting[:limit] if isinstance(item, OutboxItem)]
 
-    async def queued(self, after: int = 0, limit: int = 1000) -> list[Queued]:
-        waiting = [i for i in await self.waiting(2**62) if i.id is not None and i.id > after]
+    async def queued(
+        self, after: int = 0, limit: int = 1000, lanes: Collection[int] | None = None
+    ) -> list[Queued]:
+        waiting = [
+            i
+            for i in await self.waiting(2**62)
+            if i.id is not None and i.id > after and (lanes is None or lane_of(i.chat_id) in lanes)
+        ]
         return [Queued(i.id or 0, i.chat_id, i.urgency) for i in waiting[:limit]]
 
     async def one(self, item_id: int) -> OutboxItem | None:
@@ -408,9 +418,13 @@ class _Outbox:
     async def unknown(self, item_id: int, reason: str) -> None:
         await self._settle(item_id, "unknown", reason=reason)
 
-    async def interrupted(self, reason: str) -> int:
+    async def interrupted(self, reason: str, lanes: Collection[int] | None = None) -> int:
         held = (await self._work.writing()).outbox
-        left = [key for key, kept in held.items() if kept.state == "sending"]
+        left = [
+            key
+            for key, kept in held.items()
+            if kept.state == "sending" and (lanes is None or lane_of(kept.item.chat_id) in lanes)
+        ]
         for key in left:
             await self.unknown(key, reason)
         return len(left)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
 from sqlalchemy import delete, func, select, update
 
 from bot.store.tables import inbox
-from bot.store.transaction import Transaction
+from bot.store.transaction import Transaction, in_lanes
 from bot.usecases.ports import AlreadyDone, InboxItem, SetAside
 
 A_SILENT_WEEK = timedelta(days=7)
@@ -51,10 +51,17 @@ class SqlInbox:
             from sqlalchemy.dialects.sqlite import insert as insert_or_not  # type: ignore[assignment]
         kept = insert_or_not(inbox).values(row).on_conflict_do_nothing()
         new = await self._transaction.write_returning(kept.returning(inbox.c.update_id))
+        if new:
+            await self._transaction.announce("in", item.chat_id)
         return bool(new)
 
-    async def waiting(self, limit: int = 1000) -> list[InboxItem]:
-        """Updates neither done nor quarantined, oldest (lowest update_id) first."""
+    async def waiting(
+        self, limit: int = 1000, lanes: Collection[int] | None = None
+    ) -> list[InboxItem]:
+        """Updates neither done nor quarantined, oldest (lowest update_id) first.
+
+        Of the chats in `lanes`, or of all.
+        """
         columns = (
             inbox.c.update_id,
             inbox.c.chat_id,
@@ -64,7 +71,7 @@ class SqlInbox:
         )
         rows = await self._transaction.read(
             select(*columns)
-            .where(inbox.c.state == WAITING)
+            .where(inbox.c.state == WAITING, in_lanes(inbox.c.chat_id, lanes))
             .order_by(inbox.c.update_id)
             .limit(limit)
         )

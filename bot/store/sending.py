@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import and_, delete, func, insert, or_, select, update
 
 from bot.store.tables import groups, keyboards, outbox, recipients
-from bot.store.transaction import Transaction
+from bot.store.transaction import Transaction, in_lanes
 from bot.usecases.ports import OutboxItem, PauseReason, Queued
 
 WAITING, SENDING, SENT, FAILED, UNKNOWN = "waiting", "sending", "sent", "failed", "unknown"
@@ -49,6 +49,8 @@ class SqlOutbox:
                 insert(outbox).values(row).returning(outbox.c.id)
             )
             ids.append(int(added.id))
+        for chat in {item.chat_id for item in items}:
+            await self._transaction.announce("out", chat)
         return ids
 
     async def waiting(self, limit: int = 1000) -> list[OutboxItem]:
@@ -58,11 +60,20 @@ class SqlOutbox:
         )
         return [OutboxItem(**row._asdict()) for row in rows]
 
-    async def queued(self, after: int = 0, limit: int = 1000) -> list[Queued]:
-        """Unsent messages with an id above `after`, lowest id first, without their bodies."""
+    async def queued(
+        self, after: int = 0, limit: int = 1000, lanes: Collection[int] | None = None
+    ) -> list[Queued]:
+        """Unsent messages with an id above `after`, lowest id first, without their bodies.
+
+        To the chats in `lanes`, or to all.
+        """
         rows = await self._transaction.read(
             select(outbox.c.id, outbox.c.chat_id, outbox.c.urgency)
-            .where(outbox.c.state == WAITING, outbox.c.id > after)
+            .where(
+                outbox.c.state == WAITING,
+                outbox.c.id > after,
+                in_lanes(outbox.c.chat_id, lanes),
+            )
             .order_by(outbox.c.id)
             .limit(limit)
         )
@@ -98,11 +109,11 @@ class SqlOutbox:
         """Nobody knows whether this message arrived; it is not tried again; body blanked."""
         await self._set(item_id, state=UNKNOWN, body={}, reason=reason)
 
-    async def interrupted(self, reason: str) -> int:
-        """All that is `sending` becomes `unknown`, as at a start after a crash; how many."""
+    async def interrupted(self, reason: str, lanes: Collection[int] | None = None) -> int:
+        """What is `sending`, to `lanes` or all, becomes `unknown`, as after a crash; how many."""
         return await self._transaction.write(
             update(outbox)
-            .where(outbox.c.state == SENDING)
+            .where(outbox.c.state == SENDING, in_lanes(outbox.c.chat_id, lanes))
             .values(state=UNKNOWN, body={}, reason=reason)
         )
 

@@ -287,6 +287,23 @@ keyboards = Table(
     Column("message_id", BigInteger, nullable=False),
 )
 
+crew = Table(
+    "crew",
+    metadata,
+    # The processes that serve one bot together; alone, there is no row.
+    Column("id", _ID, primary_key=True),
+    Column("alive_until", UtcDateTime, nullable=False),
+)
+
+lanes = Table(
+    "lanes",
+    metadata,
+    # One row for each lane of chats, and whose it is until when.
+    Column("lane", Integer, primary_key=True, autoincrement=False),
+    Column("owner", _ID),
+    Column("expires_at", UtcDateTime),
+)
+
 recipients = Table(
     "recipients",
     metadata,

@@ -9,19 +9,31 @@ version and an inbox row its state. PostgreSQL's READ COMMITTED gives the same p
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal
 
-from sqlalchemy import CursorResult, Row, exc
+from sqlalchemy import ColumnElement, CursorResult, Row, exc, func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql import Executable
 
 from bot.store.errors import plainly, sentence
+from bot.usecases.crew import LANES, lane_of
 from bot.usecases.ports import Conflict, StoreUnavailable
 
 Phase = Literal["none", "reading", "writing"]
 PHASE = "coach_phase"
 """The execution option by which the engine's `begin` hook knows which BEGIN to send."""
+
+
+CHANNEL = "coach"
+"""Where processes that work together announce what they kept for each other."""
+
+
+def in_lanes(chat: ColumnElement[int], lanes: Collection[int] | None) -> ColumnElement[bool]:
+    """Whether a chat is in one of `lanes`; None is all of them."""
+    if lanes is None:
+        return true()
+    return (func.abs(chat) % LANES).in_(sorted(lanes))
 
 
 class Transaction:
@@ -74,6 +86,11 @@ class Transaction:
                 return await connection.execute(statement, values)
             except exc.IntegrityError:
                 raise Conflict("Another process wrote the same row; load again.") from None
+
+    async def announce(self, kind: str, chat: int) -> None:
+        """Once this is committed, wake whoever serves the chat; alone, nobody needs to be told."""
+        if self.dialect == "postgresql":
+            await self.read(select(func.pg_notify(CHANNEL, f"{kind}:{lane_of(chat)}")))
 
     def if_undone(self, undo: Callable[[], None]) -> None:
         """Call `undo` if what was written so far is rolled back."""

@@ -21,6 +21,7 @@ from bot.telegram.render import Words
 from bot.telegram.sender import Sender
 from bot.telegram.turns import Here
 from bot.telegram.webhook import Hook, Webhook, reached
+from bot.usecases.crew import Alone, Crew, lane_of
 from bot.usecases.groups import Telegram
 from bot.usecases.organized import Organized
 from bot.usecases.ports import Clock, InboxItem, Meter, Store, StoreUnavailable, Unmeasured
@@ -34,6 +35,8 @@ __all__ = ["ALLOWED", "Hook", "Patience", "TelegramCoach", "TelegramRefuses"]
 TELEGRAM = "https://api.telegram.org"
 LOOK_EVERY = 5.0
 """Seconds between looks for updates that somebody put back from quarantine."""
+LEAD_EVERY = 0.25
+"""Seconds between looks whether we lead."""
 LANES_SECONDS = 3.5
 """How long ending waits for turns under way."""
 DATABASE_SECONDS = 3.0
@@ -61,6 +64,8 @@ class TelegramCoach:
         figures: Figures | None = None,
         organized: Callable[[Telegram, Callable[[], None]], Organized] | None = None,
         files: Files = no_files,
+        crew: Crew | None = None,
+        takes_in: bool = True,
     ) -> None:
         """`request` and `updates_request` replace HTTP, as in the terminal and in tests.
 
@@ -69,7 +74,12 @@ class TelegramCoach:
         unless `request` leads to a Bot API in this process, which has none. `organized` makes the
         organizers' and staff's side around Telegram, waking the sender; without it there are only
         residents. `files` gives what lies with us to be handed over.
+        In a `crew` we serve the chats it gives us, and fetch and push only while we lead it;
+        without `takes_in` we leave all updates to others of the crew.
         """
+        self._crew: Crew = crew or Alone()
+        self._takes_in = takes_in
+        self._arrivals = asyncio.Event()
         meter = meter or Unmeasured()
         bot = PatientBot(
             token,
@@ -89,22 +99,22 @@ class TelegramCoach:
             limits=limits,
             now=clock.now,
             files=files,
+            crew=self._crew,
         )
         self._organized = organized(Here(bot), self._sender.wake) if organized else None
         self._turns = MeasuredTurns(
             meter, bot, store, residents, words, self._sender.wake, clock, self._organized
         )
         self._turns.may_act, self._turns.room = self._sender.may_act, self._sender.room
-        self._lanes = Lanes(store, self._turns)
-
-        def arrived(item: InboxItem) -> None:
-            residents.hurry(item.chat_id)
-            self._lanes.wake(item)
-
-        self._queue = DurableQueue(store, clock, arrived, meter)
+        self._lanes = Lanes(store, self._turns, self._crew)
+        self._residents = residents
+        self._queue = DurableQueue(store, clock, self._arrived, meter)
         self._webhook = Webhook(bot, self._queue, hook) if hook else None
-        self._ingress: Ingress = self._webhook or Polling(bot, self._queue, say, patience)
+        self._say, self._patience = say, patience
+        self._ingress: Ingress | None = self._webhook
+        self._refused: asyncio.Future[TelegramRefuses] = asyncio.Future()
         self._background: list[asyncio.Task[None]] = []
+        self._asking: asyncio.Task[TelegramRefuses] | None = None
 
     async def start(self) -> None:
         """Begin with what was left on disk, then let updates in.
@@ -113,18 +123,21 @@ class TelegramCoach:
         StoreUnavailable when the disk does.
         """
         await reached(self._bot)
+        await self._crew.join(self)
+        self._sender.reassigned()
         self._sender.start()
         # All that waits is taken up now, in order; what is put back later is for `_look`.
         await self._returned(lambda item: None)
         await self._lanes.resume()
-        await self._ingress.start()
+        if self._takes_in and (self._webhook or self._crew.leads):
+            await self._take_in()
         self._background = [
             asyncio.create_task(self._introduce(), name="introducing"),
             asyncio.create_task(self._look(), name="looking"),
+            asyncio.create_task(self._lead(), name="leading"),
         ]
-        if self._organized is not None:
-            pushing = self._push(self._organized.pusher)
-            self._background.append(asyncio.create_task(pushing, name="pushing"))
+        if self._crew.lanes is not None:
+            self._background.append(asyncio.create_task(self._take_up(), name="taking up"))
 
     async def receive(self, body: bytes) -> None:
         """Keep one update that Telegram brought. Raises StoreUnavailable: then bring it again."""
@@ -134,7 +147,86 @@ class TelegramCoach:
 
     async def refused(self) -> TelegramRefuses:
         """Return once Telegram refuses us for good, with the reason. Only after `start`."""
-        return await self._ingress.refused()
+        return await asyncio.shield(self._refused)
+
+    # -- in a crew ------------------------------------------------------------------------------
+
+    def arrived(self) -> None:
+        """Another process kept an update for a chat of ours."""
+        self._arrivals.set()
+
+    def queued(self) -> None:
+        """Another process queued a message for a chat of ours."""
+        self._sender.wake()
+
+    def reassigned(self) -> None:
+        """We serve other chats than before."""
+        self._sender.reassigned()
+        self._arrivals.set()
+
+    def busy(self) -> frozenset[int]:
+        """The lanes in which a turn or a message is under way."""
+        return frozenset(lane_of(chat) for chat in self._lanes.busy() | self._sender.busy())
+
+    def _arrived(self, item: InboxItem) -> None:
+        self._residents.hurry(item.chat_id)
+        self._lanes.wake(item)
+
+    async def _take_up(self) -> None:
+        """Take up what others kept for chats of ours."""
+        while True:
+            await self._arrivals.wait()
+            self._arrivals.clear()
+            try:
+                await self._lanes.resume(self._arrived)
+            except Exception as error:
+                log.warning("inbox not looked at: %s", place_of(error))
+                await asyncio.sleep(1)
+                self._arrivals.set()
+
+    async def _take_in(self) -> None:
+        """Let updates in; what Telegram refuses shows in `refused`."""
+        if self._ingress is None:
+            self._ingress = Polling(self._bot, self._queue, self._say, self._patience)
+        await self._ingress.start()
+        asking = asyncio.create_task(self._ingress.refused(), name="refusing")
+        asking.add_done_callback(self._pass_on_refusal)
+        self._asking = asking
+
+    def _pass_on_refusal(self, asking: asyncio.Task[TelegramRefuses]) -> None:
+        if not asking.cancelled() and not self._refused.done():
+            self._refused.set_result(asking.result())
+
+    async def _lead(self) -> None:
+        """While we lead: fetch updates, unless they are brought, and push what is due."""
+        pushing: asyncio.Task[None] | None = None
+        try:
+            while True:
+                if self._crew.leads and pushing is None and self._organized is not None:
+                    work = self._push(self._organized.pusher)
+                    pushing = asyncio.create_task(work, name="pushing")
+                elif not self._crew.leads and pushing is not None:
+                    await ended([pushing])
+                    pushing = None
+                if self._takes_in and self._webhook is None:
+                    await self._fetch_or_not()
+                await asyncio.sleep(LEAD_EVERY)
+        finally:
+            if pushing is not None:
+                await ended([pushing])
+
+    async def _fetch_or_not(self) -> None:
+        if self._crew.leads and self._ingress is None:
+            await self._take_in()
+        elif not self._crew.leads and self._ingress is not None:
+            await self._end_ingress()
+
+    async def _end_ingress(self) -> None:
+        ingress, self._ingress = self._ingress, None
+        if self._asking is not None:
+            await ended([self._asking])
+        if ingress is not None:
+            await ingress.stop()
 
     def wake(self) -> None:
         """There is something new to send."""
@@ -158,10 +250,11 @@ class TelegramCoach:
 
         Takes at most ten seconds. May be called at any time, also when starting failed.
         """
-        await self._ingress.stop()
         await ended(self._background)
+        await self._end_ingress()
         await self._lanes.stop(LANES_SECONDS)
         await self._sender.stop()
+        await self._crew.leave()
         await self._turns.stop()
         await self._bot.shutdown()
 
@@ -176,6 +269,8 @@ class TelegramCoach:
             await asyncio.sleep(LOOK_EVERY)
             try:
                 await self._returned(self._lanes.wake)
+                # Should the news of something be lost, it is found here.
+                self._arrivals.set()
             except Exception as error:
                 log.warning("quarantine not looked at: %s", place_of(error))
 
@@ -220,7 +315,8 @@ class TelegramCoach:
             is_silent = time.monotonic() - self._turns.ended_at > SILENT_SECONDS
             if self._turns.longest_running > LONGEST_TURN or (waits and is_silent):
                 lanes = lanes or "A turn has not ended for two minutes."
-        return {"database": database, "lanes": lanes, "ingress": self._ingress.trouble}
+        ingress = self._ingress.trouble if self._ingress else None
+        return {"database": database, "lanes": lanes, "ingress": ingress}
 
     async def depths(self) -> Mapping[str, Mapping[str, int]]:
         """How many rows of `inbox` and `outbox` are in each state; what waits at `telegram`.

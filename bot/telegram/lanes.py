@@ -6,12 +6,13 @@ import asyncio
 import json
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from bot.telegram.ending import ended
 from bot.telegram.render import units
 from bot.telegram.updates import Incoming, Said, incoming, joined, language_of, query_of
+from bot.usecases.crew import Alone, Crew
 from bot.usecases.ports import AlreadyDone, InboxItem, Store, StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -80,9 +81,10 @@ class Lanes:
     `trouble` is one plain sentence while turns wait for the database, otherwise None.
     """
 
-    def __init__(self, store: Store, turns: Turns) -> None:
-        """Nothing runs until `resume` or `wake`."""
+    def __init__(self, store: Store, turns: Turns, crew: Crew | None = None) -> None:
+        """Nothing runs until `resume` or `wake`; only chats that `crew` gives us are served."""
         self._store = store
+        self._crew = crew or Alone()
         self._turns = turns
         self._waiting: dict[int, deque[InboxItem]] = {}
         self._known: set[int] = set()
@@ -96,17 +98,24 @@ class Lanes:
         self._is_ending = False
         self.trouble: str | None = None
 
-    async def resume(self) -> None:
-        """Take up what is on disk, as when the program last ended. Raises StoreUnavailable."""
+    async def resume(self, wake: Callable[[InboxItem], None] | None = None) -> None:
+        """Take up what is on disk, as when the program last ended. Raises StoreUnavailable.
+
+        `wake` is told of each update instead of `self.wake`.
+        """
         async with self._store.work() as work:
-            items = await work.inbox.waiting(AT_ONE_TIME)
+            items = await work.inbox.waiting(AT_ONE_TIME, self._crew.lanes)
         self._is_more_on_disk = len(items) == AT_ONE_TIME
         for item in items:
-            self.wake(item)
+            (wake or self.wake)(item)
+
+    def busy(self) -> frozenset[int]:
+        """The chats in which a turn is under way."""
+        return frozenset(self._tasks)
 
     def wake(self, item: InboxItem) -> None:
-        """Put an update in its chat's lane, once."""
-        if item.update_id in self._known:
+        """Put an update in its chat's lane, once; whoever else serves the chat finds it on disk."""
+        if item.update_id in self._known or not self._crew.serves(item.chat_id):
             return
         self._known.add(item.update_id)
         chat = item.chat_id
@@ -144,7 +153,7 @@ class Lanes:
         queue = self._waiting[chat]
         in_a_rush = False
         try:
-            while queue and not self._is_ending:
+            while queue and not self._is_ending and self._crew.serves(chat):
                 taken, turn = await self._next(chat, queue, in_a_rush)
                 if await self._take(chat, taken, turn):
                     for item in taken:
@@ -155,6 +164,12 @@ class Lanes:
         finally:
             self._tasks.pop(chat, None)
             self._arrived.pop(chat, None)
+            if queue and not self._is_ending:
+                # Another process serves this chat now, and finds on disk what we leave.
+                for item in queue:
+                    self._known.discard(item.update_id)
+                    self._alone.discard(item.update_id)
+                queue.clear()
             if not queue:
                 self._waiting.pop(chat, None)
             self._stuck.discard(chat)

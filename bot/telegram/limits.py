@@ -9,7 +9,7 @@ actions. Answers to buttons are never asked about here, and so never wait.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bot.usecases.ports import Urgency
 
@@ -83,6 +83,18 @@ class Limits:
         self._refusals: deque[tuple[float, int]] = deque()
         self._all_rest_until = 0.0
         self._prune_at = PRUNE_AT
+        self._overall = self._figures.overall
+
+    def part(self, share: float) -> None:
+        """Keep to a part of what the whole bot may do, 0 to 1: others keep to the rest.
+
+        At least one call in each window is ours: a bot of fifty processes is none of ours.
+        """
+        whole = self._figures.overall
+        if whole is not None:
+            calls = max(1, int(whole.calls * share))
+            kept = min(whole.kept_for_replies, calls - 1)
+            self._overall = replace(whole, calls=calls, kept_for_replies=kept)
 
     def wait(self, chat: int, urgency: Urgency, now: float) -> float:
         """Seconds until this chat may be called; 0 for at once."""
@@ -90,7 +102,7 @@ class Limits:
 
     def wait_of_all(self, urgency: Urgency, now: float) -> float:
         """Seconds until any chat at all may be called."""
-        free_at = _free_at(self._calls, self._figures.overall, urgency, now)
+        free_at = _free_at(self._calls, self._overall, urgency, now)
         return max(0.0, free_at - now, self._all_rest_until - now)
 
     def wait_of_chat(self, chat: int, urgency: Urgency, now: float) -> float:

@@ -27,6 +27,7 @@ from bot.telegram.lineup import Lineup
 from bot.telegram.posting import Files, Poster, Progress, no_files
 from bot.telegram.refusals import Closed, Moved, NotSent, Slow, Unsure, meaning
 from bot.telegram.render import Renderer
+from bot.usecases.crew import Alone, Crew
 from bot.usecases.outgoing import body_of
 from bot.usecases.ports import (
     OutboxItem,
@@ -58,6 +59,8 @@ BATCH = 2_000
 """Messages read from the outbox at one time, without their words."""
 LOOK_BACK = 100
 """Ids read again each time: another process may commit a lower one a little later."""
+LOOK_BACK_IN_A_CREW = 1_000
+"""The same where many processes write at once."""
 LOOK_EVERY = 5.0
 """Seconds after which the outbox is looked at although nobody called: others may write to it."""
 DROP_EVERY = 60.0
@@ -103,11 +106,14 @@ class Sender:
         limits: Limits | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         files: Files = no_files,
+        crew: Crew | None = None,
     ) -> None:
         """`scrub` empties erased words from the disk; `limits` are Telegram's by default.
 
-        `files` gives what lies with us, at the moment it is sent.
+        `files` gives what lies with us, at the moment it is sent. Only chats that `crew` gives us
+        are written to.
         """
+        self._crew = crew or Alone()
         self._store = store
         self._poster = Poster(bot, words, scrub, files)
         self._limits = limits or Limits()
@@ -117,7 +123,7 @@ class Sender:
         self._seen = 0
         self._look_at = 0.0
         self._drop_at = 0.0
-        self._is_recovered = False
+        self._recovered: frozenset[int] | None = frozenset()
         self._resting_until: dict[int, float] = {}
         self._underway: dict[Queued, asyncio.Task[None]] = {}
         self._waiting_for_room: set[asyncio.Task[None]] = set()
@@ -140,6 +146,20 @@ class Sender:
         self._idle.clear()
         self._look_at = 0.0
         self._wake.set()
+
+    def reassigned(self) -> None:
+        """We serve other chats than before: what waits for them is looked at from the beginning."""
+        lanes = self._crew.lanes
+        if lanes is not None and self._recovered is not None:
+            # A lane that was another's meanwhile may have been left by a crash again.
+            self._recovered &= lanes
+        self._limits.part(self._crew.share)
+        self._seen = 0
+        self.wake()
+
+    def busy(self) -> frozenset[int]:
+        """The chats to which a message is on its way."""
+        return frozenset(message.chat_id for message in self._underway)
 
     @property
     def trouble(self) -> str | None:
@@ -201,11 +221,13 @@ class Sender:
         """Read who waits, from where the last look ended."""
         self._look_at = _clock() + LOOK_EVERY
         try:
-            if not self._is_recovered:
-                await self._recover()
+            lanes = self._crew.lanes
+            back = LOOK_BACK if lanes is None else LOOK_BACK_IN_A_CREW
+            if self._recovered != lanes:
+                await self._recover(lanes)
             async with self._store.work() as work:
                 paused = await work.recipients.paused()
-                found = await work.outbox.queued(max(0, self._seen - LOOK_BACK), BATCH)
+                found = await work.outbox.queued(max(0, self._seen - back), BATCH, lanes)
             if paused and _clock() >= self._drop_at:
                 await self._drop()
         except Exception as error:
@@ -222,14 +244,19 @@ class Sender:
         if len(found) == BATCH:
             self._look_at = 0.0
 
-    async def _recover(self) -> None:
-        """What a crash left on its way may have arrived: its fate is unknown."""
-        async with self._store.work() as work:
-            left = await work.outbox.interrupted("Interrupted")
-            await work.commit()
-        if left:
-            log.warning("%d messages of unknown fate after a crash", left)
-        self._is_recovered = True
+    async def _recover(self, lanes: frozenset[int] | None) -> None:
+        """What a crash left on its way may have arrived: its fate is unknown.
+
+        Of lanes only that are new to us: in the others it is we who are sending.
+        """
+        new = None if lanes is None else lanes - (self._recovered or frozenset())
+        if new is None or new:
+            async with self._store.work() as work:
+                left = await work.outbox.interrupted("Interrupted", new)
+                await work.commit()
+            if left:
+                log.warning("%d messages of unknown fate after a crash", left)
+        self._recovered = lanes
 
     async def _drop(self) -> None:
         async with self._store.work() as work:
@@ -301,6 +328,9 @@ class Sender:
 
     async def _try(self, message: Queued) -> None:
         """Send one message and note what became of it. Raises StoreUnavailable."""
+        if not self._crew.serves(message.chat_id):
+            self._over(message)
+            return
         one = self._tries.setdefault(message.id, Try(since=_clock()))
         one.is_paid = True
         async with self._store.work() as work:

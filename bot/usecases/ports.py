@@ -249,8 +249,13 @@ class Inbox(Protocol):
         """Keep an update; False when its update_id was kept before (then nothing changes)."""
         ...
 
-    async def waiting(self, limit: int = 1000) -> list[InboxItem]:
-        """Updates neither done nor quarantined, oldest (lowest update_id) first."""
+    async def waiting(
+        self, limit: int = 1000, lanes: Collection[int] | None = None
+    ) -> list[InboxItem]:
+        """Updates neither done nor quarantined, oldest (lowest update_id) first.
+
+        Of the chats in `lanes` (see crew.lane_of), or of all.
+        """
         ...
 
     async def done(self, update_ids: Sequence[int]) -> None:
@@ -296,8 +301,13 @@ class Outbox(Protocol):
         """Unsent messages, oldest first."""
         ...
 
-    async def queued(self, after: int = 0, limit: int = 1000) -> list[Queued]:
-        """Unsent messages with an id above `after`, lowest id first, without their bodies."""
+    async def queued(
+        self, after: int = 0, limit: int = 1000, lanes: Collection[int] | None = None
+    ) -> list[Queued]:
+        """Unsent messages with an id above `after`, lowest id first, without their bodies.
+
+        To the chats in `lanes`, or to all.
+        """
         ...
 
     async def one(self, item_id: int) -> OutboxItem | None:
@@ -316,8 +326,8 @@ class Outbox(Protocol):
         """Nobody knows whether this message arrived; it is not tried again; body blanked."""
         ...
 
-    async def interrupted(self, reason: str) -> int:
-        """All that is `sending` becomes `unknown`, as at a start after a crash; how many."""
+    async def interrupted(self, reason: str, lanes: Collection[int] | None = None) -> int:
+        """What is `sending`, to `lanes` or all, becomes `unknown`, as after a crash; how many."""
         ...
 
     async def counts(self) -> Mapping[str, int]:

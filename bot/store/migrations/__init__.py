@@ -14,5 +14,6 @@ REVISIONS = (
     "20261125_library",
     "20261126_practice",
     "20261127_posts",
+    "20261127_crew",
 )
 HEAD = REVISIONS[-1]
