@@ -57,6 +57,14 @@ def web() -> None:
 
 
 @app.command()
+def worker() -> None:
+    """Answer and send beside other processes on the same PostgreSQL; takes no updates in."""
+    from bot.commands.worker import run as serve
+
+    raise typer.Exit(serve(sys.stderr))
+
+
+@app.command()
 def migrate() -> None:
     """Bring the database to this version."""
     from bot.commands.migrate import run as go

@@ -22,6 +22,7 @@ from bot.core.care import Safety, Span
 from bot.core.narrative import Element, Reading, StoryOf
 from bot.core.turn import Abilities
 from bot.settings import Settings
+from bot.usecases.crew import Alone, Crew
 from bot.usecases.ports import (
     Coach,
     CoachUnavailable,
@@ -554,6 +555,15 @@ def staffed(parts: Parts, store: Store, reader: Reader) -> Staffed:
     return Staffed(reader, exporting(parts, store), exports, page, parts.clock)
 
 
+def _crew(settings: Settings) -> Crew:
+    """Processes that share a PostgreSQL work together; on a file there is only one."""
+    if not settings.database.startswith("postgresql"):
+        return Alone()
+    from bot.store.crew import PostgresCrew
+
+    return PostgresCrew(settings.database)
+
+
 @contextlib.asynccontextmanager
 async def telegram_coach(
     parts: Parts,
@@ -565,8 +575,11 @@ async def telegram_coach(
     hook: Hook | None = None,
     meter: Meter | None = None,
     say: Callable[[str], None] = log.warning,
+    takes_in: bool = True,
 ) -> AsyncIterator[TelegramCoach]:
     """The whole bot, not yet started; stopped at the end if it still runs.
+
+    On PostgreSQL it joins the crew of all processes there; without `takes_in` it only works for it.
 
     `around` may put something between the bot and its store. Rooms that are needed later load
     in the background. For `hook`, `meter` and `say` see TelegramCoach.
@@ -617,6 +630,8 @@ async def telegram_coach(
                 parts, store, staffed(parts, store, lazily), telegram, wake
             ),
             files=exporting(parts, store).content,
+            crew=_crew(parts.settings),
+            takes_in=takes_in,
         )
         beside = [
             asyncio.create_task(lazily.warm(coach.answered), name="warming"),

@@ -1,4 +1,4 @@
-"""What `coach run` and `coach web` have in common: from the token to the last drained turn."""
+"""What `coach run`, `web` and `worker` have in common: from the token to the last drained turn."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NO_TOKEN = (
 )
 
 
-def serve(settings: Settings, by_webhook: bool, stderr: TextIO) -> int:
+def serve(settings: Settings, by_webhook: bool, stderr: TextIO, *, takes_in: bool = True) -> int:
     """Serve until told to stop; 0, or 1 with one sentence when we cannot or may not go on.
 
     Raises HomeBusy, StoreUnavailable and OSError.
@@ -37,10 +37,10 @@ def serve(settings: Settings, by_webhook: bool, stderr: TextIO) -> int:
         return 1
     log_to(stderr, logging.INFO, settings.coach_log, settings.secrets)
     with owned(settings.coach_home):
-        return asyncio.run(_serve(settings, by_webhook, stderr))
+        return asyncio.run(_serve(settings, by_webhook, stderr, takes_in))
 
 
-async def _serve(settings: Settings, by_webhook: bool, stderr: TextIO) -> int:
+async def _serve(settings: Settings, by_webhook: bool, stderr: TextIO, takes_in: bool) -> int:
     from telegram.error import TelegramError
 
     from bot.metrics import Figures
@@ -66,6 +66,7 @@ async def _serve(settings: Settings, by_webhook: bool, stderr: TextIO) -> int:
                 hook=hook,
                 meter=figures,
                 say=say,
+                takes_in=takes_in,
             ) as coach,
             _shown(settings, coach, figures, by_webhook),
         ):

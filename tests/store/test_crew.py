@@ -1,0 +1,102 @@
+"""A crew on PostgreSQL: every lane has one owner, the dead are replaced, one leads."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import pytest
+
+from bot.store.crew import PostgresCrew
+from bot.store.database import migrate
+from bot.usecases.crew import LANES
+from tests import postgres
+
+pytestmark = pytest.mark.skipif(
+    not (postgres.IS_HERE or postgres.MUST_PROVE), reason="PostgreSQL is not installed"
+)
+ALL = frozenset(range(LANES))
+
+
+class Busy:
+    """Somebody aboard; `lanes` are those where something is under way."""
+
+    def __init__(self) -> None:
+        self.lanes: frozenset[int] = frozenset()
+        self.heard: list[str] = []
+
+    def arrived(self) -> None:
+        self.heard.append("in")
+
+    def queued(self) -> None:
+        self.heard.append("out")
+
+    def reassigned(self) -> None:
+        self.heard.append("lanes")
+
+    def busy(self) -> frozenset[int]:
+        return self.lanes
+
+
+async def until(holds: Callable[[], bool], seconds: float = 6.0) -> float:
+    """Seconds it took."""
+    begun = time.monotonic()
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110 - what is waited for tells nobody
+            await asyncio.sleep(0.02)
+    return time.monotonic() - begun
+
+
+def mine(crew: PostgresCrew) -> frozenset[int]:
+    assert crew.lanes is not None
+    return crew.lanes
+
+
+async def test_lanes_are_shared_and_the_lanes_of_a_dead_process_are_taken_within_five_seconds() -> (
+    None
+):
+    url = postgres.server().database()
+    await migrate(url)
+    one, other = PostgresCrew(url), PostgresCrew(url)
+    await one.join(Busy())
+    assert mine(one) == ALL and one.share == 1.0
+    assert one.leads
+    await other.join(Busy())
+    await until(lambda: len(mine(one)) == len(mine(other)) == LANES // 2)
+    assert not mine(one) & mine(other) and mine(one) | mine(other) == ALL
+    assert one.leads and not other.leads
+    # As SIGKILL does: no goodbye, and the session breaks.
+    assert one._task is not None
+    one._task.cancel()
+    took = await until(lambda: mine(other) == ALL and other.leads)
+    assert took < 5.0
+    assert not any(one.serves(chat) for chat in range(LANES))
+    await other.leave()
+
+
+async def test_who_leaves_in_good_order_is_replaced_at_once() -> None:
+    url = postgres.server().database()
+    await migrate(url)
+    one, other = PostgresCrew(url), PostgresCrew(url)
+    await one.join(Busy())
+    await other.join(Busy())
+    await until(lambda: len(mine(other)) == LANES // 2)
+    await one.leave()
+    assert await until(lambda: mine(other) == ALL) < 2.0
+    await other.leave()
+
+
+async def test_a_lane_where_something_is_under_way_is_not_given_away() -> None:
+    url = postgres.server().database()
+    await migrate(url)
+    one, other, aboard = PostgresCrew(url), PostgresCrew(url), Busy()
+    await one.join(aboard)
+    aboard.lanes = ALL
+    await other.join(Busy())
+    await asyncio.sleep(2.0)
+    assert not mine(other)
+    aboard.lanes = frozenset()
+    await until(lambda: len(mine(other)) == LANES // 2)
+    await one.leave()
+    await other.leave()
