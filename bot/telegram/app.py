@@ -112,7 +112,7 @@ class TelegramCoach:
         self._webhook = Webhook(bot, self._queue, hook) if hook else None
         self._say, self._patience = say, patience
         self._ingress: Ingress | None = self._webhook
-        self._refused: asyncio.Future[TelegramRefuses] = asyncio.Future()
+        self._refused: asyncio.Future[TelegramRefuses] | None = None
         self._background: list[asyncio.Task[None]] = []
         self._asking: asyncio.Task[TelegramRefuses] | None = None
 
@@ -122,6 +122,7 @@ class TelegramCoach:
         Raises TelegramRefuses with a sentence, NetworkError when Telegram stays out of reach,
         StoreUnavailable when the disk does.
         """
+        self._refused = asyncio.get_running_loop().create_future()
         await reached(self._bot)
         await self._crew.join(self)
         self._sender.reassigned()
@@ -147,6 +148,7 @@ class TelegramCoach:
 
     async def refused(self) -> TelegramRefuses:
         """Return once Telegram refuses us for good, with the reason. Only after `start`."""
+        assert self._refused is not None
         return await asyncio.shield(self._refused)
 
     # -- in a crew ------------------------------------------------------------------------------
@@ -194,8 +196,9 @@ class TelegramCoach:
         self._asking = asking
 
     def _pass_on_refusal(self, asking: asyncio.Task[TelegramRefuses]) -> None:
-        if not asking.cancelled() and not self._refused.done():
-            self._refused.set_result(asking.result())
+        refused = self._refused
+        if refused is not None and not refused.done() and not asking.cancelled():
+            refused.set_result(asking.result())
 
     async def _lead(self) -> None:
         """While we lead: fetch updates, unless they are brought, and push what is due."""
@@ -222,7 +225,7 @@ class TelegramCoach:
             await self._end_ingress()
 
     async def _end_ingress(self) -> None:
-        ingress, self._ingress = self._ingress, None
+        ingress, self._ingress = self._ingress, self._webhook
         if self._asking is not None:
             await ended([self._asking])
         if ingress is not None:
