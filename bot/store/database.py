@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, event, exc, inspect, text
+from sqlalchemy import Connection, create_engine, event, exc, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from bot.store.errors import newer, plainly
-from bot.store.folders import SqlFolders
+from bot.store.folders import Remembered, SqlFolders
 from bot.store.groups import SqlGroups
 from bot.store.library import SqlLibrary
 from bot.store.migrations import HEAD, REVISIONS
@@ -23,6 +26,7 @@ from bot.store.roles import SqlAudit, SqlRoles
 from bot.store.seats import SqlSeats
 from bot.store.sending import SqlOutbox, SqlRecipients
 from bot.store.spendings import SqlSpendings
+from bot.store.together import Hands, OnEngine, OnSqlite
 from bot.store.transaction import PHASE, Transaction
 from bot.usecases.library_ports import Library
 from bot.usecases.ports import (
@@ -110,9 +114,9 @@ class SqlUnitOfWork:
     library: Library
     spendings: Spendings
 
-    def __init__(self, transaction: Transaction) -> None:
+    def __init__(self, transaction: Transaction, remembered: Remembered) -> None:
         self._transaction = transaction
-        self.folders = SqlFolders(transaction)
+        self.folders = SqlFolders(transaction, remembered)
         self.inbox = SqlInbox(transaction)
         self.outbox = SqlOutbox(transaction)
         self.recipients = SqlRecipients(transaction)
@@ -151,10 +155,19 @@ class SqlStore:
         self._wait = wait
         # SQLite has one writer at a time; queueing here is fairer than polling its lock.
         self._writers = asyncio.Lock() if engine.dialect.name == "sqlite" else None
+        self._hands: Hands = (
+            OnEngine(engine, place)
+            if self._writers is None
+            else OnSqlite(_directly(engine.url, wait), self._writers, place, wait)
+        )
+        self._remembered = Remembered()
 
     def work(self) -> UnitOfWork:
         """A fresh unit of work."""
-        return SqlUnitOfWork(Transaction(self._engine, self._place, self._writers, self._wait))
+        return SqlUnitOfWork(
+            Transaction(self._engine, self._place, self._writers, self._wait, self._hands),
+            self._remembered,
+        )
 
     async def scrub(self, at: datetime) -> list[Receipt]:
         """Rewrite the file without free pages and empty the write-ahead log.
@@ -203,6 +216,7 @@ class SqlStore:
 
     async def close(self) -> None:
         """Release connections and files."""
+        await self._hands.close()
         await self._engine.dispose()
 
 
@@ -247,6 +261,24 @@ def _engine(url: str, wait: float) -> tuple[AsyncEngine, str]:
         event.listen(engine.sync_engine, "connect", _prepare)
         event.listen(engine.sync_engine, "begin", _begin)
     return engine, _place(parsed)
+
+
+def _directly(url: URL, wait: float) -> Callable[[], sqlite3.Connection]:
+    """How to open the file by the driver itself, prepared as the engine prepares its own."""
+
+    def connect() -> sqlite3.Connection:
+        options = {"timeout": wait, "isolation_level": None, "check_same_thread": False}
+        engine = create_engine(
+            url.set(drivername="sqlite"), connect_args=options, poolclass=NullPool
+        )
+        event.listen(engine, "connect", _prepare)
+        connection = engine.raw_connection()
+        opened = connection.driver_connection
+        connection.detach()
+        assert isinstance(opened, sqlite3.Connection)
+        return opened
+
+    return connect
 
 
 def _place(url: URL) -> str:

@@ -393,7 +393,7 @@ class Sender:
             else:
                 await work.outbox.failed(message.id, reason)
             if one.then is not None:
-                await work.outbox.add([one.then])
+                await work.outbox.queue([one.then])
             await work.commit()
         self._over(message)
         if state == "sent":
@@ -491,7 +491,7 @@ async def _about(work: UnitOfWork, item: OutboxItem) -> int | None:
     """The message in the chat that this one is about: to be deleted, or with the open buttons."""
     if item.body["kind"] == "take_down":
         return await work.outbox.message_of(int(str(item.body["message"])))
-    return await work.outbox.keyboard(item.chat_id)
+    return item.keyboard
 
 
 async def _tell_organizer(work: UnitOfWork, chat: int, key: str) -> None:

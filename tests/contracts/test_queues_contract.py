@@ -64,6 +64,7 @@ async def test_nothing_is_kept_of_a_second_handling(store: Store) -> None:
         await work.outbox.add([OutboxItem(7001, {"kind": "say"})])
         with pytest.raises(AlreadyDone):
             await work.inbox.done([1, 3])
+            await work.commit()
     async with store.work() as work:
         assert await work.inbox.counts() == {"waiting": 1, "done": 2, "quarantined": 0}
         assert await work.outbox.queued() == []

@@ -255,6 +255,7 @@ async def test_a_time_without_a_zone_is_refused(store: SqlStore) -> None:
     with pytest.raises(ValueError, match="must carry its zone"):
         async with store.work() as work:
             await work.folders.save(folder)
+            await work.commit()
 
 
 # --- the promises of the file ---

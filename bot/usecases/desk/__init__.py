@@ -141,7 +141,7 @@ class Desk:
                 moves = [Say((Line("desk.old_button"),)), *moves]
             seat.turn += 1
             await work.seats.save(seat)
-            await work.outbox.add(
+            await work.outbox.queue(
                 [OutboxItem(sender.chat_id, body_of(m, language, seat.turn)) for m in moves]
             )
             await work.inbox.done(update_ids)
