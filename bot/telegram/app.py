@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from telegram.request import BaseRequest
 
@@ -86,8 +87,8 @@ class TelegramCoach:
             meter,
             base_url=f"{base_url or TELEGRAM}/bot",
             base_file_url=f"{base_url or TELEGRAM}/file/bot",
-            request=request,
-            get_updates_request=updates_request,
+            request=request or _over_http(),
+            get_updates_request=updates_request or _over_http(connections=2),
         )
         self._bot, self._store, self._clock, self._words = bot, store, clock, words
         limits = Limits(figures or (UNLIMITED if request else None))
@@ -331,6 +332,13 @@ class TelegramCoach:
         if self._webhook is not None and self._webhook.pending is not None:
             found["telegram"] = {"pending": self._webhook.pending}
         return found
+
+
+def _over_http(**settings: Any) -> BaseRequest:
+    """Loaded only where there is a network: a conversation in the terminal has none."""
+    from bot.telegram.http import AiohttpRequest
+
+    return AiohttpRequest(**settings)
 
 
 async def _scrub(store: Store, clock: Clock) -> None:

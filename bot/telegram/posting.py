@@ -9,11 +9,12 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup
+from telegram import InlineKeyboardMarkup
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, Forbidden
 
 from bot.core.turn import Bring, Hand, Say, Scrub, TakeDown
+from bot.telegram.polling import PatientBot
 from bot.telegram.render import Button, Rendered, Renderer, file_text, render
 from bot.usecases.outgoing import body_of, move_of
 from bot.usecases.ports import OutboxItem
@@ -59,7 +60,7 @@ class Poster:
 
     def __init__(
         self,
-        bot: Bot,
+        bot: PatientBot,
         words: Renderer,
         scrub: Callable[[], Awaitable[None]],
         files: Files = no_files,
@@ -143,9 +144,10 @@ class Poster:
     async def _send_text(self, item: OutboxItem, part: Rendered) -> int:
         topic, keyboard = _topic(item), _keyboard(part)
         try:
-            sent = await self._bot.send_message(
-                item.chat_id,
-                part.html,
+            sent = await self._bot.call(
+                "sendMessage",
+                chat_id=item.chat_id,
+                text=part.html,
                 parse_mode=ParseMode.HTML,
                 reply_markup=keyboard,
                 message_thread_id=topic,
@@ -154,10 +156,14 @@ class Poster:
             if "parse entities" not in str(error):
                 raise
             log.error("markup refused; sent plain")
-            sent = await self._bot.send_message(
-                item.chat_id, part.plain, reply_markup=keyboard, message_thread_id=topic
+            sent = await self._bot.call(
+                "sendMessage",
+                chat_id=item.chat_id,
+                text=part.plain,
+                reply_markup=keyboard,
+                message_thread_id=topic,
             )
-        return sent.message_id
+        return int(sent["message_id"])
 
     async def _send_file(self, item: OutboxItem, part: Rendered) -> int:
         """Upload a file, or name one that Telegram has already."""
@@ -184,13 +190,14 @@ class Poster:
     async def _document(
         self, item: OutboxItem, part: Rendered, document: str | io.BytesIO, name: str
     ) -> tuple[int, str | None]:
+        keyboard = _keyboard(part)
         sent = await self._bot.send_document(
             item.chat_id,
             document,
             filename=name,
             caption=part.html,
             parse_mode=ParseMode.HTML,
-            reply_markup=_keyboard(part),
+            reply_markup=InlineKeyboardMarkup.de_json(keyboard, self._bot) if keyboard else None,
             message_thread_id=_topic(item),
         )
         return sent.message_id, sent.document.file_id if sent.document else None
@@ -198,10 +205,11 @@ class Poster:
     async def _edit(self, chat: int, message_id: int, part: Rendered) -> bool:
         """True when the message now says this; False when it has to be sent anew."""
         try:
-            await self._bot.edit_message_text(
-                part.html,
-                chat,
-                message_id,
+            await self._bot.call(
+                "editMessageText",
+                text=part.html,
+                chat_id=chat,
+                message_id=message_id,
                 parse_mode=ParseMode.HTML,
                 reply_markup=_keyboard(part),
             )
@@ -224,7 +232,7 @@ class Poster:
 
     async def _take_buttons_away(self, chat: int, message_id: int) -> None:
         try:
-            await self._bot.edit_message_reply_markup(chat, message_id, reply_markup=None)
+            await self._bot.call("editMessageReplyMarkup", chat_id=chat, message_id=message_id)
         except BadRequest:
             # Deleted, too old or already without buttons: there is nothing left to take away.
             log.debug("buttons were gone already")
@@ -234,13 +242,13 @@ def _topic(item: OutboxItem) -> int | None:
     return None if item.topic == MAIN_TOPIC else item.topic
 
 
-def _keyboard(part: Rendered) -> InlineKeyboardMarkup | None:
+def _keyboard(part: Rendered) -> dict[str, object] | None:
     if not part.rows:
         return None
-    return InlineKeyboardMarkup([[_button(b) for b in row] for row in part.rows])
+    return {"inline_keyboard": [[_button(b) for b in row] for row in part.rows]}
 
 
-def _button(button: Button) -> InlineKeyboardButton:
+def _button(button: Button) -> dict[str, str]:
     if button.url is not None:
-        return InlineKeyboardButton(button.label, url=button.url)
-    return InlineKeyboardButton(button.label, callback_data=button.data)
+        return {"text": button.label, "url": button.url}
+    return {"text": button.label, "callback_data": button.data or ""}

@@ -17,13 +17,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from telegram import Bot
-
 from bot.core.turn import Line, Say
 from bot.telegram.ending import ended
 from bot.telegram.lanes import place_of
 from bot.telegram.limits import Limits
 from bot.telegram.lineup import Lineup
+from bot.telegram.polling import PatientBot
 from bot.telegram.posting import Files, Poster, Progress, no_files
 from bot.telegram.refusals import Closed, Moved, NotSent, Slow, Unsure, meaning
 from bot.telegram.render import Renderer
@@ -97,7 +96,7 @@ class Sender:
 
     def __init__(
         self,
-        bot: Bot,
+        bot: PatientBot,
         store: Store,
         words: Renderer,
         scrub: Callable[[], Awaitable[None]],
