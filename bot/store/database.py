@@ -26,7 +26,7 @@ from bot.store.roles import SqlAudit, SqlRoles
 from bot.store.seats import SqlSeats
 from bot.store.sending import SqlOutbox, SqlRecipients
 from bot.store.spendings import SqlSpendings
-from bot.store.together import Hands, OnEngine, OnSqlite
+from bot.store.together import Hands, OnPostgres, OnSqlite
 from bot.store.transaction import PHASE, Transaction
 from bot.usecases.library_ports import Library
 from bot.usecases.ports import (
@@ -156,7 +156,7 @@ class SqlStore:
         # SQLite has one writer at a time; queueing here is fairer than polling its lock.
         self._writers = asyncio.Lock() if engine.dialect.name == "sqlite" else None
         self._hands: Hands = (
-            OnEngine(engine, place)
+            OnPostgres(engine, place)
             if self._writers is None
             else OnSqlite(_directly(engine.url, wait), self._writers, place, wait)
         )

@@ -14,12 +14,15 @@ from __future__ import annotations
 import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sqlalchemy import BindParameter, Connection, CursorResult, Dialect, bindparam
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
+
+if TYPE_CHECKING:
+    import psycopg
 
 T = TypeVar("T")
 _SET = "set_"
@@ -138,6 +141,27 @@ class SqliteHand:
     def change(self, statement: Prepared, /, **values: Any) -> int:
         """See Hand."""
         raw = statement.raw(_SQLITE)
+        return self._connection.execute(raw.sql, raw.bind(values)).rowcount
+
+
+class PostgresHand:
+    """A Hand over psycopg's own connection."""
+
+    dialect = "postgresql"
+
+    def __init__(self, connection: psycopg.Connection[Any], dialect: Dialect) -> None:
+        """Transactions are for whoever runs the job; `dialect` is the engine's."""
+        self._connection, self._dialect = connection, dialect
+
+    def rows(self, statement: Prepared, /, **values: Any) -> list[Any]:
+        """See Hand."""
+        raw = statement.raw(self._dialect)
+        found = self._connection.execute(raw.sql, raw.bind(values)).fetchall()
+        return [raw.row(record) for record in found]
+
+    def change(self, statement: Prepared, /, **values: Any) -> int:
+        """See Hand."""
+        raw = statement.raw(self._dialect)
         return self._connection.execute(raw.sql, raw.bind(values)).rowcount
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.store.prepared import Hand, Prepared, given
 from bot.store.tables import inbox
-from bot.store.transaction import Transaction, announce, in_lanes
+from bot.store.transaction import Transaction, announce, in_lanes, lanes_given
 from bot.usecases.crew import lane_of
 from bot.usecases.ports import AlreadyDone, InboxItem, SetAside
 
@@ -43,6 +43,20 @@ _DONE = Prepared(
     update(inbox).where(_MINE, inbox.c.state != DONE).values(state=DONE, payload="", reason=None)
 )
 _IS_DONE = Prepared(select(inbox.c.update_id).where(_MINE, inbox.c.state == DONE))
+
+
+_WAITING = Prepared(
+    select(
+        inbox.c.update_id,
+        inbox.c.chat_id,
+        inbox.c.payload,
+        inbox.c.received_at,
+        inbox.c.attempts,
+    )
+    .where(inbox.c.state == WAITING, in_lanes(inbox.c.chat_id))
+    .order_by(inbox.c.update_id)
+    .limit(bindparam("most"))
+)
 
 
 def _keep(hand: Hand, items: Sequence[InboxItem], new: set[int]) -> None:
@@ -100,19 +114,8 @@ class SqlInbox:
 
         Of the chats in `lanes`, or of all.
         """
-        columns = (
-            inbox.c.update_id,
-            inbox.c.chat_id,
-            inbox.c.payload,
-            inbox.c.received_at,
-            inbox.c.attempts,
-        )
-        rows = await self._transaction.read(
-            select(*columns)
-            .where(inbox.c.state == WAITING, in_lanes(inbox.c.chat_id, lanes))
-            .order_by(inbox.c.update_id)
-            .limit(limit)
-        )
+        ours = lanes_given(lanes)
+        rows = await self._transaction.ask(lambda hand: hand.rows(_WAITING, most=limit, lanes=ours))
         return [InboxItem(**row._asdict()) for row in rows]
 
     async def done(self, update_ids: Sequence[int]) -> None:

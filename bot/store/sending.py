@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.store.prepared import Hand, Prepared, given
 from bot.store.tables import groups, keyboards, outbox, recipients
-from bot.store.transaction import Transaction, announce, in_lanes
+from bot.store.transaction import Transaction, announce, in_lanes, lanes_given
 from bot.usecases.crew import lane_of
 from bot.usecases.ports import OutboxItem, PauseReason, Queued
 
@@ -43,11 +43,20 @@ _ONE = Prepared(
 )
 _QUEUED = Prepared(
     select(outbox.c.id, outbox.c.chat_id, outbox.c.urgency)
-    .where(outbox.c.state == WAITING, outbox.c.id > bindparam("after"))
+    .where(
+        outbox.c.state == WAITING,
+        outbox.c.id > bindparam("after"),
+        in_lanes(outbox.c.chat_id),
+    )
     .order_by(outbox.c.id)
     .limit(bindparam("most"))
 )
 _SENDING = Prepared(update(outbox).where(_MINE, outbox.c.state == WAITING).values(state=SENDING))
+_INTERRUPTED = Prepared(
+    update(outbox)
+    .where(outbox.c.state == SENDING, in_lanes(outbox.c.chat_id))
+    .values(state=UNKNOWN, body={}, reason=given("reason"))
+)
 _SETTLED = Prepared(
     update(outbox)
     .where(_MINE)
@@ -119,21 +128,10 @@ class SqlOutbox:
 
         To the chats in `lanes`, or to all.
         """
-        if lanes is None:
-            rows: Sequence[Any] = await self._transaction.ask(
-                lambda hand: hand.rows(_QUEUED, after=after, most=limit)
-            )
-        else:
-            rows = await self._transaction.read(
-                select(outbox.c.id, outbox.c.chat_id, outbox.c.urgency)
-                .where(
-                    outbox.c.state == WAITING,
-                    outbox.c.id > after,
-                    in_lanes(outbox.c.chat_id, lanes),
-                )
-                .order_by(outbox.c.id)
-                .limit(limit)
-            )
+        ours = lanes_given(lanes)
+        rows = await self._transaction.ask(
+            lambda hand: hand.rows(_QUEUED, after=after, most=limit, lanes=ours)
+        )
         return [Queued(**row._asdict()) for row in rows]
 
     async def one(self, item_id: int) -> OutboxItem | None:
@@ -165,10 +163,9 @@ class SqlOutbox:
 
     async def interrupted(self, reason: str, lanes: Collection[int] | None = None) -> int:
         """What is `sending`, to `lanes` or all, becomes `unknown`, as after a crash; how many."""
-        return await self._transaction.write(
-            update(outbox)
-            .where(outbox.c.state == SENDING, in_lanes(outbox.c.chat_id, lanes))
-            .values(state=UNKNOWN, body={}, reason=reason)
+        ours = lanes_given(lanes)
+        return await self._transaction.now(
+            lambda hand: hand.change(_INTERRUPTED, reason=reason, lanes=ours)
         )
 
     async def failed(self, item_id: int, reason: str) -> None:

@@ -10,19 +10,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import select
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.store.errors import plainly, sentence
-from bot.store.prepared import EngineHand, Job, SqliteHand, T
+from bot.store.prepared import EngineHand, Job, PostgresHand, SqliteHand, T
 from bot.usecases.ports import Conflict, StoreUnavailable
+
+if TYPE_CHECKING:
+    import psycopg
 
 MOST = 200
 """Units carried out in one transaction."""
+CONNECTIONS = 4
+"""Of our own to a PostgreSQL server, beside the engine's pool."""
 
 Unit = Sequence[Job[object]]
 Asked = tuple[Any, asyncio.Future[Any]]
@@ -210,27 +217,81 @@ def _kept(connection: sqlite3.Connection, hand: SqliteHand, unit: Unit) -> Excep
     return refused
 
 
-class OnEngine:
-    """Each unit in a transaction of its own, over SQLAlchemy's engine."""
+class OnPostgres:
+    """A few connections of our own, each used by one thread at a time; the server groups commits.
+
+    A connection that is lost, as when the server was started anew, is made again: at once where
+    nothing was under way on it yet, at the next try otherwise.
+    """
 
     def __init__(self, engine: AsyncEngine, place: str) -> None:
-        """The engine's pool is shared with ordinary transactions."""
-        self._engine, self._place = engine, place
+        """Connects to nothing yet; `engine` says where to, and how values are written there."""
+        url = engine.url.set(drivername="postgresql")
+        self._address = url.render_as_string(hide_password=False)
+        self._dialect, self._place = engine.dialect, place
+        self._idle: SimpleQueue[psycopg.Connection[Any]] = SimpleQueue()
+        self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="database")
 
     async def ask(self, job: Job[T]) -> T:
         """See Hands."""
-        with plainly(self._place):
-            async with self._engine.connect() as connection:
-                return await connection.run_sync(lambda one: job(EngineHand(one)))
+        found: T = await self._in_thread(lambda hand, _: job(hand))
+        return found
 
     async def commit(self, unit: Unit) -> None:
         """See Hands."""
-        with plainly(self._place):
-            async with self._engine.begin() as connection:
-                await connection.run_sync(lambda one: carry_out(unit, EngineHand(one)))
+
+        def kept(hand: PostgresHand, connection: psycopg.Connection[Any]) -> None:
+            import psycopg
+
+            try:
+                with connection.transaction():
+                    for job in unit:
+                        job(hand)
+            except psycopg.IntegrityError:
+                raise Conflict("Another process wrote the same row; load again.") from None
+
+        await self._in_thread(kept)
 
     async def close(self) -> None:
-        """Nothing of our own."""
+        """Let what is under way end."""
+        await asyncio.to_thread(self._threads.shutdown)
+        while not self._idle.empty():
+            self._idle.get().close()
+
+    async def _in_thread(self, work: Callable[[PostgresHand, psycopg.Connection[Any]], T]) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._with_connection, work)
+
+    def _with_connection(self, work: Callable[[PostgresHand, psycopg.Connection[Any]], T]) -> T:
+        import psycopg
+
+        with plainly(self._place, psycopg.Error):
+            try:
+                connection = self._idle.get_nowait()
+            except Empty:
+                connection = self._connected()
+            else:
+                connection = self._alive(connection)
+            try:
+                return work(PostgresHand(connection, self._dialect), connection)
+            finally:
+                if connection.closed:
+                    connection.close()
+                else:
+                    self._idle.put(connection)
+
+    def _connected(self) -> psycopg.Connection[Any]:
+        import psycopg
+
+        return psycopg.connect(self._address, autocommit=True, connect_timeout=5)
+
+    def _alive(self, connection: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
+        """The same, or a new one where the server has hung up: then its socket can be read."""
+        readable, _, _ = select.select([connection.fileno()], [], [], 0)
+        if not readable:
+            return connection
+        connection.close()
+        return self._connected()
 
 
 def carry_out(unit: Unit, hand: EngineHand) -> None:

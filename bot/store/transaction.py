@@ -4,6 +4,7 @@ Reading takes no lock, so a long list delays nobody. The first write ends the re
 takes the write lock at once: two writers wait for each other instead of deadlocking half-way.
 What was read before the first write may have changed by then; that is why a folder carries a
 version and an inbox row its state. PostgreSQL's READ COMMITTED gives the same promise.
+What a prepared job reads is of one moment too, but of its own: it may be later than a list's.
 """
 
 from __future__ import annotations
@@ -12,7 +13,18 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, CursorResult, Row, bindparam, exc, func, select, true
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    CursorResult,
+    Integer,
+    Row,
+    bindparam,
+    cast,
+    exc,
+    func,
+    select,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql import Executable
 
@@ -40,11 +52,16 @@ def announce(hand: Hand, kind: str, lane: int) -> None:
         hand.rows(_NOTIFY, note=f"{kind}:{lane}")
 
 
-def in_lanes(chat: ColumnElement[int], lanes: Collection[int] | None) -> ColumnElement[bool]:
-    """Whether a chat is in one of `lanes`; None is all of them."""
-    if lanes is None:
-        return true()
-    return (func.abs(chat) % LANES).in_(sorted(lanes))
+def in_lanes(chat: ColumnElement[int]) -> ColumnElement[bool]:
+    """Whether a chat is in one of the lanes given as `lanes`, by `lanes_given`."""
+    given = bindparam("lanes", type_=BigInteger)
+    return given.bitwise_rshift(cast(func.abs(chat) % LANES, Integer)).bitwise_and(1) == 1
+
+
+def lanes_given(lanes: Collection[int] | None) -> int:
+    """Lanes as the 64 bits of a database's whole number; None is all of them."""
+    bits = sum(1 << lane for lane in lanes) if lanes is not None else (1 << LANES) - 1
+    return bits - (1 << LANES) if bits >> (LANES - 1) else bits
 
 
 class Transaction:
