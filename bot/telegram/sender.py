@@ -81,13 +81,13 @@ TOLD: dict[PauseReason, str] = {
 class Try(Progress):
     """One message in this run, first tried at `since`.
 
-    `is_paid`: the limits have let its next call through. `end` is its fate, state and reason, once
-    that is settled; it may still have to be written down.
+    `taken_at` is when the limits let its next call through, until it is made. `end` is its fate,
+    state and reason, once that is settled; it may still have to be written down.
     """
 
     since: float = 0.0
     tries: int = 0
-    is_paid: bool = False
+    taken_at: float | None = None
     end: tuple[str, str] | None = None
 
 
@@ -288,8 +288,8 @@ class Sender:
                     next_at = self._lineup.next_at()
                     pauses += [next_at - now] if next_at is not None else []
                     break
-                self._limits.take(message.chat_id, now)
-                task = asyncio.create_task(self._serve(message), name="sending")
+                self._limits.take(message.chat_id, now, urgency)
+                task = asyncio.create_task(self._serve(message, now), name="sending")
                 self._underway[message] = task
         return max(0.0, min(pauses))
 
@@ -311,12 +311,12 @@ class Sender:
 
     # -- one message ----------------------------------------------------------------------------
 
-    async def _serve(self, message: Queued) -> None:
+    async def _serve(self, message: Queued, taken_at: float) -> None:
         """One try at a chat's next message; whoever comes next is up to the line."""
         chat = message.chat_id
         try:
             if not self._is_ending:
-                await self._try(message)
+                await self._try(message, taken_at)
         except Exception as error:
             self._in_trouble(error)
             self._resting_until[chat] = _clock() + 1
@@ -325,13 +325,13 @@ class Sender:
             self._lineup.free(chat)
             self._wake.set()
 
-    async def _try(self, message: Queued) -> None:
+    async def _try(self, message: Queued, taken_at: float) -> None:
         """Send one message and note what became of it. Raises StoreUnavailable."""
         if not self._crew.serves(message.chat_id):
             self._over(message)
             return
         one = self._tries.setdefault(message.id, Try(since=_clock()))
-        one.is_paid = True
+        one.taken_at = taken_at
         async with self._store.work() as work:
             item = await work.outbox.one(message.id)
             earlier = await _about(work, item) if item else None
@@ -366,15 +366,20 @@ class Sender:
         await self._poster.deliver(item, earlier, one, room)
 
     async def _room(self, item: OutboxItem, one: Try) -> None:
-        """Wait until one more call may be made to this chat; the first is allowed already."""
-        if one.is_paid:
-            one.is_paid = False
-            return
+        """Wait until one more call may be made to this chat.
+
+        The first is allowed already. But the disk may have taken its time since, and Telegram
+        counts when calls are made, not when they are planned: so its place is taken anew.
+        """
+        urgency = item.urgency
+        if one.taken_at is not None:
+            self._limits.give_back(item.chat_id, one.taken_at)
+            one.taken_at, urgency = None, "reply"
         task = asyncio.current_task()
         assert task is not None
         self._waiting_for_room.add(task)
         try:
-            await self.room(item.chat_id, item.urgency)
+            await self.room(item.chat_id, urgency)
         finally:
             self._waiting_for_room.discard(task)
 

@@ -355,7 +355,9 @@ async def test_reading_sees_one_moment_until_the_first_write(store: SqlStore) ->
     async with store.work() as work:
         assert (await work.inbox.counts())["waiting"] == 0
         await put(store, 1)
-        assert (await work.inbox.counts())["waiting"] == 0, "a list must not change while it is read"
+        assert (await work.inbox.counts())["waiting"] == 0, (
+            "a list must not change while it is read"
+        )
         assert not await work.inbox.put(InboxItem(1, 7001, "{}", NOW))
 
 
