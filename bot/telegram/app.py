@@ -108,7 +108,7 @@ class TelegramCoach:
         self._turns.may_act, self._turns.room = self._sender.may_act, self._sender.room
         self._lanes = Lanes(store, self._turns, self._crew)
         self._residents = residents
-        self._queue = DurableQueue(store, clock, self._arrived, meter)
+        self._queue = DurableQueue(store, clock, self._kept, meter)
         self._webhook = Webhook(bot, self._queue, hook) if hook else None
         self._say, self._patience = say, patience
         self._ingress: Ingress | None = self._webhook
@@ -174,8 +174,17 @@ class TelegramCoach:
         self._residents.hurry(item.chat_id)
         self._lanes.wake(item)
 
+    def _kept(self, item: InboxItem) -> None:
+        """We kept an update ourselves."""
+        if self._crew.lanes is None:
+            self._arrived(item)
+        else:
+            # An earlier one of the same chat may have been kept by another process a moment ago,
+            # and its news still be on the way: the disk knows both, in order.
+            self._arrivals.set()
+
     async def _take_up(self) -> None:
-        """Take up what others kept for chats of ours."""
+        """Take up what was kept for chats of ours, by others or by us."""
         while True:
             await self._arrivals.wait()
             self._arrivals.clear()
