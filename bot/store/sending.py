@@ -97,12 +97,17 @@ class SqlOutbox:
         )
         return rows[0].message_id if rows else None
 
-    async def sending(self, item_id: int) -> None:
-        """Note, before trying, that an unrepeatable message is on its way."""
-        await self._transaction.write(
-            update(outbox)
-            .where(outbox.c.id == item_id, outbox.c.state == WAITING)
-            .values(state=SENDING)
+    async def sending(self, item_id: int) -> bool:
+        """Note, before trying, that an unrepeatable message is on its way.
+
+        False when it did not wait any more: somebody else took it, and may be sending it.
+        """
+        return bool(
+            await self._transaction.write(
+                update(outbox)
+                .where(outbox.c.id == item_id, outbox.c.state == WAITING)
+                .values(state=SENDING)
+            )
         )
 
     async def unknown(self, item_id: int, reason: str) -> None:

@@ -85,14 +85,16 @@ class Limits:
         self._prune_at = PRUNE_AT
         self._overall = self._figures.overall
 
-    def part(self, share: float) -> None:
+    def part(self, share: float, now: float) -> None:
         """Keep to a part of what the whole bot may do, 0 to 1: others keep to the rest.
 
+        What we gain was another's, who may have used it just now: it is ours a window later.
         At least one call in each window is ours: a bot of fifty processes is none of ours.
         """
-        whole = self._figures.overall
-        if whole is not None:
+        whole, before = self._figures.overall, self._overall
+        if whole is not None and before is not None:
             calls = max(1, int(whole.calls * share))
+            self._calls.extend([now] * (calls - before.calls))
             kept = min(whole.kept_for_replies, calls - 1)
             self._overall = replace(whole, calls=calls, kept_for_replies=kept)
 
