@@ -224,7 +224,8 @@ class Parts:
         from bot.store.database import open_store
 
         self.settings.coach_home.mkdir(parents=True, exist_ok=True)
-        return await open_store(self.settings.database)
+        chosen = self.settings
+        return await open_store(chosen.database, connections=chosen.coach_database_connections)
 
 
 def examples_index(settings: Settings, embedder: Embedder) -> ChromaRetriever:

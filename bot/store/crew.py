@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import logging
 import math
+import os
 import time
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -36,6 +37,14 @@ LEADER_LOCK = 20261127
 CHANNEL = "coach"
 ANSWERS_WITHIN = 2.0
 """Seconds a beat may take before the session counts as lost."""
+PATIENCE: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+"""How long a server that is out of reach is waited for, in seconds; the last in milliseconds."""
 
 _ALIVE = """
 INSERT INTO crew (id, alive_until) VALUES (%(me)s, clock_timestamp() + %(lease)s::interval)
@@ -143,7 +152,12 @@ class PostgresCrew:
         import psycopg
 
         async with asyncio.timeout(ANSWERS_WITHIN * 2):
-            return await psycopg.AsyncConnection.connect(self._address, autocommit=True)
+            return await psycopg.AsyncConnection.connect(
+                self._address,
+                autocommit=True,
+                application_name=f"coach {os.getpid()} crew",
+                **PATIENCE,
+            )
 
     async def _beat(self, session: AsyncConnection[Any]) -> None:
         begun = time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +13,7 @@ from sqlalchemy import Connection, event, exc, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from bot.store.crew import PATIENCE
 from bot.store.errors import newer, plainly
 from bot.store.folders import SqlFolders
 from bot.store.groups import SqlGroups
@@ -44,6 +46,10 @@ from bot.usecases.practice_ports import Practice
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 _MIGRATION_LOCK = 20261123
 """Any number of our own: PostgreSQL lets one process hold it, so only one migrates."""
+CONNECTIONS = 10
+"""With PostgreSQL at most, by one process; it takes 97 of all, unless told otherwise."""
+ROOM_WITHIN = 10.0
+"""Seconds to wait for one of them."""
 
 _PRAGMAS = (
     # A commit is on the disk when it returns, not merely handed to the operating system.
@@ -57,13 +63,15 @@ _PRAGMAS = (
 )
 
 
-async def open_store(url: str, wait: float = 5.0) -> SqlStore:
+async def open_store(url: str, wait: float = 5.0, connections: int = CONNECTIONS) -> SqlStore:
     """Connect, prove that writing is possible, and migrate to this program's version.
 
-    `wait` is how many seconds to wait for a lock. Raises NewerDatabase when a later version of
-    the program wrote the file, StoreUnavailable (one plain sentence) when it cannot be used.
+    `wait` is how many seconds to wait for a lock, `connections` how many this process may have
+    with PostgreSQL at most; whoever needs one more waits for one. Raises NewerDatabase when a
+    later version of the program wrote the file, StoreUnavailable (one plain sentence) when it
+    cannot be used.
     """
-    engine, place = _engine(url, wait)
+    engine, place = _engine(url, wait, connections)
     try:
         await _bring_to_head(engine, place)
     except BaseException:
@@ -215,7 +223,7 @@ async def _scrub_postgresql(connection: AsyncConnection) -> int:
     return max(0, int(before) - int(after))
 
 
-def _engine(url: str, wait: float) -> tuple[AsyncEngine, str]:
+def _engine(url: str, wait: float, connections: int = CONNECTIONS) -> tuple[AsyncEngine, str]:
     """An engine and the words that name its database in a sentence; connects to nothing yet."""
     try:
         parsed = make_url(url)
@@ -236,6 +244,9 @@ def _engine(url: str, wait: float) -> tuple[AsyncEngine, str]:
     if kind == "sqlite":
         # The driver must not begin transactions by itself; the hook below does.
         options["connect_args"] = {"timeout": wait, "isolation_level": None}
+    else:
+        options |= {"pool_size": connections, "max_overflow": 0, "pool_timeout": ROOM_WITHIN}
+        options["connect_args"] = {**PATIENCE, "application_name": f"coach {os.getpid()}"}
     try:
         engine = create_async_engine(parsed, **options)
     except ModuleNotFoundError as error:
