@@ -74,7 +74,7 @@ class TelegramCoach:
         unless `request` leads to a Bot API in this process, which has none. `organized` makes the
         organizers' and staff's side around Telegram, waking the sender; without it there are only
         residents. `files` gives what lies with us to be handed over.
-        In a `crew` we serve the chats it gives us, and fetch and push only while we lead it;
+        In a `crew` we serve the chats it gives us, and fetch or push only while that is ours;
         without `takes_in` we leave all updates to others of the crew.
         """
         self._crew: Crew = crew or Alone()
@@ -130,7 +130,7 @@ class TelegramCoach:
         # All that waits is taken up now, in order; what is put back later is for `_look`.
         await self._returned(lambda item: None)
         await self._lanes.resume()
-        if self._takes_in and (self._webhook or self._crew.leads):
+        if self._takes_in and (self._webhook or self._crew.fetches):
             await self._take_in()
         self._background = [
             asyncio.create_task(self._introduce(), name="introducing"),
@@ -210,7 +210,7 @@ class TelegramCoach:
             refused.set_result(asking.result())
 
     async def _lead(self) -> None:
-        """While we lead: fetch updates, unless they are brought, and push what is due."""
+        """While it is ours: fetch updates, unless they are brought, and push what is due."""
         pushing: asyncio.Task[None] | None = None
         try:
             while True:
@@ -228,9 +228,9 @@ class TelegramCoach:
                 await ended([pushing])
 
     async def _fetch_or_not(self) -> None:
-        if self._crew.leads and self._ingress is None:
+        if self._crew.fetches and self._ingress is None:
             await self._take_in()
-        elif not self._crew.leads and self._ingress is not None:
+        elif not self._crew.fetches and self._ingress is not None:
             await self._end_ingress()
 
     async def _end_ingress(self) -> None:

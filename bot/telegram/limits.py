@@ -84,6 +84,7 @@ class Limits:
         self._all_rest_until = 0.0
         self._prune_at = PRUNE_AT
         self._overall = self._figures.overall
+        self._ours = self._overall.calls if self._overall else 0
 
     def part(self, share: float, now: float) -> None:
         """Keep to a part of what the whole bot may do, 0 to 1: others keep to the rest.
@@ -91,12 +92,14 @@ class Limits:
         What we gain was another's, who may have used it just now: it is ours a window later.
         At least one call in each window is ours: a bot of fifty processes is none of ours.
         """
-        whole, before = self._figures.overall, self._overall
-        if whole is not None and before is not None:
+        whole = self._figures.overall
+        if whole is not None:
             calls = max(1, int(whole.calls * share))
-            self._calls.extend([now] * (calls - before.calls))
+            before, self._ours = self._ours, calls if share else 0
+            self._calls.extend([now] * (self._ours - before))
             kept = min(whole.kept_for_replies, calls - 1)
-            self._overall = replace(whole, calls=calls, kept_for_replies=kept)
+            seconds = whole.seconds * (APART if share < 1 else 1.0)
+            self._overall = replace(whole, calls=calls, seconds=seconds, kept_for_replies=kept)
 
     def wait(self, chat: int, urgency: Urgency, now: float) -> float:
         """Seconds until this chat may be called; 0 for at once."""
@@ -170,6 +173,10 @@ class Limits:
 
 SPREAD = 0.75
 """The part of its share that a push keeps; all of it would add every delay to the whole."""
+
+APART = 1.1
+"""How much longer the overall window is for each of several processes: a call arrives a moment
+after it was counted, and the moments of several add up where one line of calls keeps its pace."""
 
 PRUNE_AT = 10_000
 """Chats remembered before the quiet ones are forgotten."""
