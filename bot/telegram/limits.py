@@ -84,7 +84,7 @@ class Limits:
         self._all_rest_until = 0.0
         self._prune_at = PRUNE_AT
         self._overall = self._figures.overall
-        self._ours = self._overall.calls if self._overall else 0
+        self._ours = 0
 
     def part(self, share: float, now: float) -> None:
         """Keep to a part of what the whole bot may do, 0 to 1: others keep to the rest.

@@ -159,7 +159,8 @@ class Sender:
         if lanes is not None and self._recovered is not None:
             # A lane that was another's meanwhile may have been left by a crash again.
             self._recovered &= lanes
-        self._limits.part(self._crew.share, _clock())
+        if lanes is not None:
+            self._limits.part(self._crew.share, _clock())
         self._seen = 0
         self.wake()
 
