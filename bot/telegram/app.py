@@ -79,7 +79,8 @@ class TelegramCoach:
         """
         self._crew: Crew = crew or Alone()
         self._takes_in = takes_in
-        self._arrivals = asyncio.Event()
+        self._arrivals, self._taken_up = asyncio.Event(), asyncio.Event()
+        self._taken_up.set()
         meter = meter or Unmeasured()
         bot = PatientBot(
             token,
@@ -155,7 +156,9 @@ class TelegramCoach:
 
     def arrived(self) -> None:
         """Another process kept an update for a chat of ours."""
-        self._arrivals.set()
+        if self._crew.lanes is not None:
+            self._taken_up.clear()
+            self._arrivals.set()
 
     def queued(self) -> None:
         """Another process queued a message for a chat of ours."""
@@ -164,7 +167,7 @@ class TelegramCoach:
     def reassigned(self) -> None:
         """We serve other chats than before."""
         self._sender.reassigned()
-        self._arrivals.set()
+        self.arrived()
 
     def busy(self) -> frozenset[int]:
         """The lanes in which a turn or a message is under way."""
@@ -181,7 +184,7 @@ class TelegramCoach:
         else:
             # An earlier one of the same chat may have been kept by another process a moment ago,
             # and its news still be on the way: the disk knows both, in order.
-            self._arrivals.set()
+            self.arrived()
 
     async def _take_up(self) -> None:
         """Take up what was kept for chats of ours, by others or by us."""
@@ -192,8 +195,12 @@ class TelegramCoach:
                 await self._lanes.resume(self._arrived)
             except Exception as error:
                 log.warning("inbox not looked at: %s", place_of(error))
+                self._taken_up.set()
                 await asyncio.sleep(1)
-                self._arrivals.set()
+                self.arrived()
+            else:
+                if not self._arrivals.is_set():
+                    self._taken_up.set()
 
     async def _take_in(self) -> None:
         """Let updates in; what Telegram refuses shows in `refused`."""
@@ -249,7 +256,8 @@ class TelegramCoach:
 
         What waits for a disk that cannot be written is not waited for; see `failure`.
         """
-        while not (self._lanes.is_idle and self._sender.is_idle):
+        while not (self._taken_up.is_set() and self._lanes.is_idle and self._sender.is_idle):
+            await self._taken_up.wait()
             await self._lanes.idle()
             await self._sender.idle()
 
@@ -282,7 +290,7 @@ class TelegramCoach:
             try:
                 await self._returned(self._lanes.wake)
                 # Should the news of something be lost, it is found here.
-                self._arrivals.set()
+                self.arrived()
             except Exception as error:
                 log.warning("quarantine not looked at: %s", place_of(error))
 
