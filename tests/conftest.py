@@ -17,6 +17,9 @@ from bot.wiring import Parts
 from tests import databases
 
 FILE = "sqlite_file"
+WITHOUT_DATABASE = ("core", "reading", "retrieval", "screening", "words", "proof/test_fuzz.py",
+                    "proof/test_interleavings.py")  # fmt: skip
+"""Rooms and proofs below tests/ where no database is opened; a second engine is none to them."""
 _guard = databases.Guard()
 _left_out: list[str] = []
 
@@ -26,8 +29,17 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.pop("DATABASE_URL", None)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Away from SQLite, leave out what is about its file; each says why."""
+def _is_without_database(item: pytest.Item) -> bool:
+    where = item.path.relative_to(Path(__file__).parent)
+    return any(where.is_relative_to(room) for room in WITHOUT_DATABASE)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Away from SQLite, leave out what is about its file, each says why, or opens no database."""
+    if not databases.IS_SQLITE:
+        spared = [item for item in items if _is_without_database(item)]
+        items[:] = [item for item in items if not _is_without_database(item)]
+        config.hook.pytest_deselected(items=spared)
     for item in items:
         marked = item.get_closest_marker(FILE)
         if marked is not None:
@@ -45,10 +57,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(autouse=True)
-def on_the_engine_of_this_run(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def on_the_engine_of_this_run(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
     """Away from SQLite, nothing opens a file of it, and a database is gone behind its test."""
     if databases.IS_SQLITE:
-        yield
+        if not _is_without_database(request.node):
+            yield
+            return
+        with _guard.watching():
+            yield
+        assert not _guard.opened, f"{_guard.opened}: this place is in WITHOUT_DATABASE"
         return
     ours = property(lambda self: self.database_url or databases.address(self.coach_home))
     monkeypatch.setattr(Settings, "database", ours)
