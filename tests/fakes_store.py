@@ -425,10 +425,12 @@ class _Outbox:
     async def sent(self, item_id: int, message_id: int | None) -> None:
         await self._settle(item_id, "sent", message_id=message_id)
 
-    async def sending(self, item_id: int) -> None:
+    async def sending(self, item_id: int) -> bool:
         kept = (await self._work.writing()).outbox.get(item_id)
-        if kept is not None and kept.state == "waiting":
-            kept.state = "sending"
+        if kept is None or kept.state != "waiting":
+            return False
+        kept.state = "sending"
+        return True
 
     async def unknown(self, item_id: int, reason: str) -> None:
         await self._settle(item_id, "unknown", reason=reason)

@@ -153,9 +153,12 @@ class SqlOutbox:
         )
         return rows[0].message_id if rows else None
 
-    async def sending(self, item_id: int) -> None:
-        """Note, before trying, that an unrepeatable message is on its way."""
-        self._transaction.later(lambda hand: hand.change(_SENDING, item=item_id))
+    async def sending(self, item_id: int) -> bool:
+        """Note, before trying, that an unrepeatable message is on its way.
+
+        False when it did not wait any more: somebody else took it, and may be sending it.
+        """
+        return bool(await self._transaction.now(lambda hand: hand.change(_SENDING, item=item_id)))
 
     async def unknown(self, item_id: int, reason: str) -> None:
         """Nobody knows whether this message arrived; it is not tried again; body blanked."""

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import select
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 MOST = 200
 """Units carried out in one transaction."""
-CONNECTIONS = 4
-"""Of our own to a PostgreSQL server, beside the engine's pool."""
 
 Unit = Sequence[Job[object]]
 Asked = tuple[Any, asyncio.Future[Any]]
@@ -218,19 +216,27 @@ def _kept(connection: sqlite3.Connection, hand: SqliteHand, unit: Unit) -> Excep
 
 
 class OnPostgres:
-    """A few connections of our own, each used by one thread at a time; the server groups commits.
+    """A few connections beside the engine's, each used by one thread at a time.
+
+    The server itself makes commits of several connections durable together.
 
     A connection that is lost, as when the server was started anew, is made again: at once where
     nothing was under way on it yet, at the next try otherwise.
     """
 
-    def __init__(self, engine: AsyncEngine, place: str) -> None:
-        """Connects to nothing yet; `engine` says where to, and how values are written there."""
+    def __init__(
+        self, engine: AsyncEngine, place: str, connections: int, settings: Mapping[str, Any]
+    ) -> None:
+        """Connects to nothing yet; `engine` says where to, and how values are written there.
+
+        `connections` at most; `settings` are the driver's.
+        """
+        self._settings = settings
         url = engine.url.set(drivername="postgresql")
         self._address = url.render_as_string(hide_password=False)
         self._dialect, self._place = engine.dialect, place
         self._idle: SimpleQueue[psycopg.Connection[Any]] = SimpleQueue()
-        self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="database")
+        self._threads = ThreadPoolExecutor(connections, thread_name_prefix="database")
 
     async def ask(self, job: Job[T]) -> T:
         """See Hands."""
@@ -283,7 +289,7 @@ class OnPostgres:
     def _connected(self) -> psycopg.Connection[Any]:
         import psycopg
 
-        return psycopg.connect(self._address, autocommit=True, connect_timeout=5)
+        return psycopg.connect(self._address, autocommit=True, **self._settings)
 
     def _alive(self, connection: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
         """The same, or a new one where the server has hung up: then its socket can be read."""

@@ -3,8 +3,8 @@
 Reading takes no lock, so a long list delays nobody. The first write ends the reading phase and
 takes the write lock at once: two writers wait for each other instead of deadlocking half-way.
 What was read before the first write may have changed by then; that is why a folder carries a
-version and an inbox row its state. PostgreSQL's READ COMMITTED gives the same promise.
-What a prepared job reads is of one moment too, but of its own: it may be later than a list's.
+version and an inbox row its state. On both engines reading sees one moment. A prepared job may see
+a later one than a list does, and on PostgreSQL each of its statements one of its own.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ Phase = Literal["none", "reading", "writing"]
 PHASE = "coach_phase"
 """The execution option by which the engine's `begin` hook knows which BEGIN to send."""
 
-
+ISOLATION = {"reading": "REPEATABLE READ", "writing": "READ COMMITTED"}
+"""PostgreSQL's; set with the BEGIN that comes anyway."""
 CHANNEL = "coach"
 """Where processes that work together announce what they kept for each other."""
 
@@ -205,8 +206,12 @@ class Transaction:
                 await self._connection.rollback()
             if phase == "writing":
                 await self._queue()
+            options: dict[str, Any] = {PHASE: phase}
+            if self.dialect == "postgresql":
+                # What is read in several queries is of one moment; what is written is of now.
+                options["isolation_level"] = ISOLATION[phase]
             with plainly(self._place):
-                await self._connection.execution_options(**{PHASE: phase})
+                await self._connection.execution_options(**options)
             self._phase = phase
         return self._connection
 

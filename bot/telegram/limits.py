@@ -85,17 +85,22 @@ class Limits:
         self._next_push_at = 0.0
         self._prune_at = PRUNE_AT
         self._overall = self._figures.overall
+        self._ours = 0
 
-    def part(self, share: float) -> None:
+    def part(self, share: float, now: float) -> None:
         """Keep to a part of what the whole bot may do, 0 to 1: others keep to the rest.
 
+        What we gain was another's, who may have used it just now: it is ours a window later.
         At least one call in each window is ours: a bot of fifty processes is none of ours.
         """
         whole = self._figures.overall
         if whole is not None:
             calls = max(1, int(whole.calls * share))
+            before, self._ours = self._ours, calls if share else 0
+            self._calls.extend([now] * (self._ours - before))
             kept = min(whole.kept_for_replies, calls - 1)
-            self._overall = replace(whole, calls=calls, kept_for_replies=kept)
+            seconds = whole.seconds * (APART if share < 1 else 1.0)
+            self._overall = replace(whole, calls=calls, seconds=seconds, kept_for_replies=kept)
 
     def wait(self, chat: int, urgency: Urgency, now: float) -> float:
         """Seconds until this chat may be called; 0 for at once."""
@@ -190,6 +195,10 @@ CATCHES_UP = 0.2
 """Seconds that pushes may be late and make up for: a slow moment is not lost to all after it."""
 PAUSED = 1.0
 """Seconds without a push after which the next one begins a new row of them."""
+
+APART = 1.1
+"""How much longer the overall window is for each of several processes: a call arrives a moment
+after it was counted, and the moments of several add up where one line of calls keeps its pace."""
 
 PRUNE_AT = 10_000
 """Chats remembered before the quiet ones are forgotten."""

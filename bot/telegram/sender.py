@@ -77,17 +77,23 @@ TOLD: dict[PauseReason, str] = {
 """What the person who added the bot to a group is told, once, when it can no longer write."""
 
 
+class TakenAlready(Exception):
+    """Another process has an unrepeatable message: we came back too late to a lane of ours."""
+
+
 @dataclass
 class Try(Progress):
     """One message in this run, first tried at `since`.
 
-    `taken_at` is when the limits let its next call through, until it is made. `end` is its fate,
-    state and reason, once that is settled; it may still have to be written down.
+    `taken_at` is when the limits let its next call through, until it is made. `is_claimed`: noted
+    as on its way, or meant to be, by us. `end` is its fate, state and reason, once that is
+    settled; it may still have to be written down.
     """
 
     since: float = 0.0
     tries: int = 0
     taken_at: float | None = None
+    is_claimed: bool = False
     end: tuple[str, str] | None = None
 
 
@@ -152,7 +158,8 @@ class Sender:
         if lanes is not None and self._recovered is not None:
             # A lane that was another's meanwhile may have been left by a crash again.
             self._recovered &= lanes
-        self._limits.part(self._crew.share)
+        if lanes is not None:
+            self._limits.part(self._crew.share, _clock())
         self._seen = 0
         self.wake()
 
@@ -347,6 +354,10 @@ class Sender:
                 await self._send(item, earlier, one)
             except StoreUnavailable:
                 raise
+            except TakenAlready:
+                log.warning("another process took a post that was ours")
+                self._over(message)
+                return
             except Exception as error:
                 await self._failed(message, item, one, error)
                 return
@@ -356,9 +367,13 @@ class Sender:
     async def _send(self, item: OutboxItem, earlier: int | None, one: Try) -> None:
         assert item.id is not None
         if not item.repeatable and one.posted == 0:
+            # A commit of ours may have come through although it was reported as failed.
+            before, one.is_claimed = one.is_claimed, True
             async with self._store.work() as work:
-                await work.outbox.sending(item.id)
+                is_ours = await work.outbox.sending(item.id)
                 await work.commit()
+            if not is_ours and not before:
+                raise TakenAlready
 
         async def room() -> None:
             await self._room(item, one)

@@ -332,8 +332,11 @@ class Outbox(Protocol):
         """Mark as sent and blank the body."""
         ...
 
-    async def sending(self, item_id: int) -> None:
-        """Note, before trying, that an unrepeatable message is on its way."""
+    async def sending(self, item_id: int) -> bool:
+        """Note, before trying, that an unrepeatable message is on its way.
+
+        False when it did not wait any more: somebody else took it, and may be sending it.
+        """
         ...
 
     async def unknown(self, item_id: int, reason: str) -> None:

@@ -177,9 +177,7 @@ def test_no_log_of_a_whole_run_holds_a_word_a_name_or_a_token(
     home: Path, telegram: Telegram, command: str, form: str
 ) -> None:
     port = free_port()
-    given = hooked(telegram, port, COACH_LOG=form, DATABASE_URL="") | {
-        "TELEGRAM_WEBHOOK_SECRET": "open_sesame-77"
-    }
+    given = hooked(telegram, port, COACH_LOG=form) | {"TELEGRAM_WEBHOOK_SECRET": "open_sesame-77"}
     texts = ["/start", "si en español", "18 o mas", f"el {MARKER} volo", f"y el {MARKER} cayo"]
     updates = [said(100 + n, text, 7, NAME) for n, text in enumerate(texts)]
     strange = {"update_id": 200, "message": {"text": MARKER, "from": NAME, "chat": {"id": 7}}}

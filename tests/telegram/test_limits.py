@@ -54,6 +54,29 @@ def test_no_second_has_more_than_thirty_calls_and_no_group_minute_more_than_twen
         assert most_within([at for at, chat, _ in calls if chat == group], 60) <= 20
 
 
+@given(st.lists(st.integers(0, 64), min_size=1, max_size=8))
+def test_processes_that_share_the_whole_never_make_more_than_thirty_calls_a_second(
+    lanes_of_one: list[int],
+) -> None:
+    """Two processes, all pushing or answering as fast as they may, while lanes go to and fro."""
+    both, calls, now = (Limits(), Limits()), [], 1000.0
+    for lanes in lanes_of_one:
+        shares = (lanes / 64, 1 - lanes / 64)
+        # Whoever gives does so before the other takes.
+        for gives in (True, False):
+            for limits, share in zip(both, shares, strict=True):
+                if gives == (share < 0.5):
+                    limits.part(share, now)
+        until = now + 1.7
+        while now < until:
+            for number, (limits, share) in enumerate(zip(both, shares, strict=True)):
+                chat = 10 * len(calls) + number + 1
+                if share and limits.try_take(chat, "reply", now):
+                    calls.append(now)
+            now += 0.01
+    assert most_within(calls, 1) <= 30
+
+
 @given(asked, st.integers(1, 60))
 def test_a_chat_has_a_short_burst_and_then_a_call_a_second(
     wishes: list[tuple[float, int, Urgency]], seconds: int
