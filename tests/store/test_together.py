@@ -46,6 +46,7 @@ async def waiting(store: SqlStore) -> list[int]:
         return [item.update_id for item in await work.inbox.waiting()]
 
 
+@pytest.mark.sqlite_file("its one writer's line")
 async def test_units_ready_at_the_same_moment_share_commits(store: SqlStore) -> None:
     await keep(store, 0)
     commits: list[str] = []
@@ -58,11 +59,13 @@ async def test_units_ready_at_the_same_moment_share_commits(store: SqlStore) -> 
     assert 1 <= len(commits) <= 5
 
 
+@pytest.mark.sqlite_file("its one writer's line")
 async def test_more_units_than_go_at_one_time_are_all_kept(store: SqlStore) -> None:
     await asyncio.gather(*(keep(store, number) for number in range(2 * MOST + 7)))
     assert await waiting(store) == list(range(2 * MOST + 7))
 
 
+@pytest.mark.sqlite_file("its one writer's line")
 async def test_a_unit_that_is_refused_leaves_no_trace_and_takes_no_neighbour_along(
     store: SqlStore,
 ) -> None:
@@ -84,6 +87,7 @@ async def test_a_unit_that_is_refused_leaves_no_trace_and_takes_no_neighbour_alo
         assert await work.outbox.queued() == []
 
 
+@pytest.mark.sqlite_file("its one writer's line")
 async def test_what_the_database_itself_refuses_fails_alone(store: SqlStore) -> None:
     def broken(hand: Hand) -> None:
         assert isinstance(hand, SqliteHand)
@@ -96,6 +100,7 @@ async def test_what_the_database_itself_refuses_fails_alone(store: SqlStore) -> 
     assert await waiting(store) == [1, 2]
 
 
+@pytest.mark.sqlite_file("its one writer's line")
 async def test_a_locked_file_is_told_to_everybody_who_waits_and_goes_on_afterwards(
     store: SqlStore, tmp_path: Path
 ) -> None:
@@ -110,6 +115,7 @@ async def test_a_locked_file_is_told_to_everybody_who_waits_and_goes_on_afterwar
     assert await waiting(store) == [3]
 
 
+@pytest.mark.sqlite_file("its one writer's line")
 async def test_nothing_waits_for_whoever_was_cancelled(store: SqlStore) -> None:
     gone = asyncio.create_task(keep(store, 1))
     await asyncio.sleep(0)
@@ -178,6 +184,7 @@ async def test_values_come_back_as_they_went_in_by_every_hand(either: SqlStore) 
     assert directly == ordinarily == folder
 
 
+@pytest.mark.sqlite_file("its one writer's line")
 async def test_a_value_that_is_missing_is_a_mistake_of_ours(store: SqlStore) -> None:
     one = Prepared(select(inbox.c.chat_id).where(inbox.c.update_id == bindparam("number")))
     with pytest.raises(KeyError):
