@@ -24,7 +24,7 @@ from bot.telegram.ending import ended
 from bot.telegram.lanes import place_of
 from bot.telegram.limits import Limits
 from bot.telegram.lineup import Lineup
-from bot.telegram.posting import Files, Poster, Progress, no_files
+from bot.telegram.posting import Draw, Files, Poster, Progress, no_files, no_pictures
 from bot.telegram.refusals import Closed, Moved, NotSent, Slow, Unsure, meaning
 from bot.telegram.render import Renderer
 from bot.usecases.crew import Alone, Crew
@@ -106,16 +106,17 @@ class Sender:
         limits: Limits | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         files: Files = no_files,
+        draw: Draw = no_pictures,
         crew: Crew | None = None,
     ) -> None:
         """`scrub` empties erased words from the disk; `limits` are Telegram's by default.
 
-        `files` gives what lies with us, at the moment it is sent. Only chats that `crew` gives us
-        are written to.
+        `files` gives what lies with us, at the moment it is sent; `draw` makes pictures. Only
+        chats that `crew` gives us are written to.
         """
         self._crew = crew or Alone()
         self._store = store
-        self._poster = Poster(bot, words, scrub, files)
+        self._poster = Poster(bot, words, scrub, files, draw)
         self._limits = limits or Limits()
         self._now = now
         self._patience = patience.total_seconds()
