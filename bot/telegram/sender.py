@@ -29,6 +29,7 @@ from bot.telegram.refusals import Closed, Moved, NotSent, Slow, Unsure, meaning
 from bot.telegram.render import Renderer
 from bot.usecases.crew import Alone, Crew
 from bot.usecases.outgoing import body_of
+from bot.usecases.people import speaks
 from bot.usecases.ports import (
     OutboxItem,
     PauseReason,
@@ -500,9 +501,9 @@ async def _tell_organizer(work: UnitOfWork, chat: int, key: str) -> None:
     group = await work.groups.by_chat(chat)
     if group is None or group.added_by is None:
         return
-    folder = await work.folders.by_chat(group.added_by)
-    if folder is None:
+    known = await speaks(work, group.added_by)
+    if known is None:
         return
     said = Say((Line(key, {"group": group.title}),))
-    language = folder.resident.language or group.language or "en"
+    language = known or group.language or "en"
     await work.outbox.add([OutboxItem(group.added_by, body_of(said, language, 0))])

@@ -55,7 +55,13 @@ class Turns:
         self._bot, self._store, self._residents = bot, store, residents
         self._words, self._wake = words, wake
         self._groups = InGroups(
-            store, words.languages, clock, lambda: secrets.token_hex(16), Here(bot), wake
+            store,
+            words.languages,
+            clock,
+            lambda: secrets.token_hex(16),
+            Here(bot),
+            wake,
+            organized.arrived if organized else None,
         )
         self._answering: set[asyncio.Task[None]] = set()
         # The sender's flood limits, for the few calls made here; the app puts them in.

@@ -9,7 +9,7 @@ writes as a channel is nobody we could ask about, and is told so.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
@@ -129,6 +129,10 @@ class Telegram(Protocol):
         ...
 
 
+Arrived = Callable[[UnitOfWork, int, str], Awaitable[None]]
+"""Told, within the unit of work, that an organizer brought the bot into a group, by its id."""
+
+
 class InGroups:
     """What the bot does in groups, each event and its effect being one commit."""
 
@@ -140,8 +144,13 @@ class InGroups:
         new_id: Callable[[], str],
         telegram: Telegram,
         wake: Callable[[], None],
+        arrived: Arrived | None = None,
     ) -> None:
-        """`wake` is called when there is something new to send; `new_id` makes opaque ids."""
+        """`wake` is called when there is something new to send; `new_id` makes opaque ids.
+
+        `arrived` hears who brought the bot into a group, if they organize.
+        """
+        self._arrived = arrived
         self._store, self._languages, self._clock = store, languages, clock
         self._new_id, self._telegram, self._wake = new_id, telegram, wake
         self._told: dict[tuple[int, int | None], datetime] = {}
@@ -181,6 +190,12 @@ class InGroups:
                 group = replace(group, introduced_at=now)
                 await self._say(work, group, None, Line("group.introduction"))
         await work.groups.save(group)
+        by = event.by.telegram_id
+        has_come = event.standing != "left" and not event.was_in
+        if not has_come or by is None or self._arrived is None:
+            return
+        if "organize" in await work.roles.rights(by):
+            await self._arrived(work, by, group.id)
 
     async def moved(self, event: Migrated, update_ids: Sequence[int]) -> None:
         """Everything kept of the group follows it to its new id."""

@@ -26,6 +26,7 @@ from bot.core.schedule import NOW_SLOT, Slot, is_over, is_too_late, next_slots, 
 from bot.core.story import Folder
 from bot.core.turn import Choice, Line, Say
 from bot.usecases.outgoing import body_of
+from bot.usecases.people import speaks
 from bot.usecases.ports import (
     Clock,
     Conflict,
@@ -357,8 +358,9 @@ class Pushing:
         await work.practice.save_schedule(
             replace(schedule, ended_at=now, ended_because=LeftOut.NOT_ALLOWED.value)
         )
-        line = Line("practice.told.stopped", {"prompt": await self._title(work, schedule)})
         for telegram_id in sorted(organizers):
+            title = await self._title(work, schedule, telegram_id)
+            line = Line("practice.told.stopped", {"prompt": title})
             await self._notify(work, telegram_id, (line,))
 
     async def _tell(self, now: datetime) -> None:
@@ -399,10 +401,6 @@ class Pushing:
             reason = left_out.value if left_out is not None else str(each.fate)
             by_reason.setdefault(reason, []).append(titles.get(each.delivery.group_id, "?"))
         first = troubled[0].delivery
-        head = Line(
-            "practice.told.head",
-            {"prompt": await self._title(work, schedule, first.prompt_id), "when": when(first)},
-        )
         lines = [
             Line(f"practice.told.{reason}", {"groups": named(groups)})
             for reason, groups in sorted(by_reason.items())
@@ -410,20 +408,26 @@ class Pushing:
         organizers = await organizers_in(work)
         told = {schedule.made_by} if schedule.made_by in organizers else organizers
         for telegram_id in sorted(told):
+            title = await self._title(work, schedule, telegram_id, first.prompt_id)
+            head = Line("practice.told.head", {"prompt": title, "when": when(first)})
             await self._notify(work, telegram_id, (head, *lines))
 
     async def _notify(self, work: UnitOfWork, telegram_id: int, lines: tuple[Line, ...]) -> None:
-        folder = await work.folders.by_chat(telegram_id)
-        wished = folder.resident.language if folder else None
-        language = wished if wished and wished in self._languages else self._languages[0]
+        language = await self._speaks(work, telegram_id)
         # In a private chat the chat's id is the person's.
         await work.outbox.add([OutboxItem(telegram_id, body_of(Say(lines), language, 0))])
 
-    async def _title(self, work: UnitOfWork, schedule: Schedule, prompt_id: str = "") -> str:
-        """The beginning of a prompt, to know it by."""
+    async def _speaks(self, work: UnitOfWork, telegram_id: int) -> str:
+        wished = await speaks(work, telegram_id)
+        return wished if wished in self._languages and wished else self._languages[0]
+
+    async def _title(
+        self, work: UnitOfWork, schedule: Schedule, telegram_id: int, prompt_id: str = ""
+    ) -> str:
+        """The beginning of a prompt in a person's language, to know it by."""
         prompts = {**self._library, **{p.id: p for p in await work.practice.prompts()}}
         prompt = prompts.get(prompt_id or schedule.prompts[0])
-        words = prompt.text(self._languages[0]).split() if prompt else []
+        words = prompt.text(await self._speaks(work, telegram_id)).split() if prompt else []
         return " ".join(words[:8]) + ("…" if len(words) > 8 else "")
 
     # -- taps -----------------------------------------------------------------------------------

@@ -218,7 +218,7 @@ async def test_groups_are_meant_by_tag_or_one_by_one(campaign: Campaign) -> None
     await campaign.does("labels")
     await campaign.types("north")
     await campaign.home()
-    await campaign.does("push", "any", "any", "use", "tags")
+    await campaign.does("push", "any", "any", "use", "back", "tags")
     await campaign.press("☐ north")
     await campaign.does("ticked")
     assert "Hall" in await campaign.does("now")

@@ -32,12 +32,10 @@ async def home(at: Table) -> list[Move]:
     if draft.editing(at) is not None:
         draft.put_down(at)
     lines = ["organizing.home.hello" if mine else "organizing.home.no_groups"]
-    rows = [
-        [press("push"), press("groups")],
-        [press("plans"), press("results")],
-        [press("write")],
-    ]
-    if not mine:
+    rows = [[press("push"), press("groups")]]
+    if mine:
+        rows += [[press("plans"), press("results")], [press("write")]]
+    else:
         rows.insert(0, [add_link(at.around)])
     if at.draft.get("prompt"):
         rows.insert(0, [press("where", label="go_on")])

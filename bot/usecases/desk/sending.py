@@ -39,7 +39,14 @@ REPEATS = {"weekly": Repeat.WEEKLY, "fortnightly": Repeat.FORTNIGHTLY, "monthly"
 async def use(at: Table) -> list[Move]:
     """Take the prompt on the screen; where it goes."""
     at.draft["prompt"] = at.draft.get("shown", "")
-    return await (where(at) if draft.editing(at) is None else preview(at))
+    if draft.editing(at) is not None:
+        return await preview(at)
+    mine = await _mine(at)
+    if len(mine) == 1 and await at.prompt(str(at.draft["prompt"])) is not None:
+        # There is nothing to choose from; the preview leads back to this.
+        at.draft.setdefault("rest", RESTS[1])
+        return await all_(at)
+    return await where(at)
 
 
 async def where(at: Table) -> list[Move]:
