@@ -503,7 +503,7 @@ class _Recipients:
             is_kept = item.chat_id > 0 and item.urgency == "reply"
             if pause is not None and (not is_kept or pause[1] < before):
                 kept.item = replace(item, body={})
-                kept.state, kept.reason = "failed", "Paused"
+                kept.state, kept.reason = "failed", pause[0]
                 dropped += 1
         return dropped
 

@@ -199,6 +199,11 @@ class SqlRecipients:
         paused = select(recipients.c.chat_id)
         longer = paused.where(recipients.c.paused_at < before)
         kept = and_(outbox.c.chat_id > 0, outbox.c.urgency == "reply")
+        why = (
+            select(recipients.c.reason)
+            .where(recipients.c.chat_id == outbox.c.chat_id)
+            .scalar_subquery()
+        )
         return await self._transaction.write(
             update(outbox)
             .where(
@@ -208,7 +213,7 @@ class SqlRecipients:
                     and_(kept, outbox.c.chat_id.in_(longer)),
                 ),
             )
-            .values(state=FAILED, body={}, reason="Paused")
+            .values(state=FAILED, body={}, reason=why)
         )
 
     async def moved(self, old: int, new: int) -> None:

@@ -19,7 +19,6 @@ from datetime import UTC, datetime, timedelta
 
 from telegram import Bot
 
-from bot.core.turn import Line, Say
 from bot.telegram.ending import ended
 from bot.telegram.lanes import place_of
 from bot.telegram.limits import Limits
@@ -28,8 +27,6 @@ from bot.telegram.posting import Draw, Files, Poster, Progress, no_files, no_pic
 from bot.telegram.refusals import Closed, Moved, NotSent, Slow, Unsure, meaning
 from bot.telegram.render import Renderer
 from bot.usecases.crew import Alone, Crew
-from bot.usecases.outgoing import body_of
-from bot.usecases.people import speaks
 from bot.usecases.ports import (
     OutboxItem,
     PauseReason,
@@ -39,6 +36,7 @@ from bot.usecases.ports import (
     UnitOfWork,
     Urgency,
 )
+from bot.usecases.unreachable import tell_of_trouble
 
 log = logging.getLogger(__name__)
 
@@ -70,13 +68,6 @@ AT_ONCE: dict[Urgency, int] = {"reply": 100, "push": 60}
 """Messages under way at one time; pushes leave the rest to replies."""
 PARTING_SECONDS = 2.0
 """How long stopping waits for sends under way."""
-
-TOLD: dict[PauseReason, str] = {
-    "no_rights": "groups.trouble.no_rights",
-    "topic_closed": "groups.trouble.topic_closed",
-    "kicked": "groups.trouble.kicked",
-}
-"""What the person who added the bot to a group is told, once, when it can no longer write."""
 
 
 @dataclass
@@ -475,8 +466,8 @@ class Sender:
             is_new = await work.recipients.pause(item.chat_id, reason, self._now())
             await work.outbox.attempted(item.id)
             await work.recipients.drop(self._now() - KEPT_FOR_PAUSED)
-            if is_new and item.chat_id < 0 and reason in TOLD:
-                await _tell_organizer(work, item.chat_id, TOLD[reason])
+            if is_new and item.chat_id < 0:
+                await tell_of_trouble(work, item.chat_id, reason)
             paused = await work.recipients.paused()
             await work.commit()
         self._undelivered.discard(item.chat_id)
@@ -494,16 +485,3 @@ async def _about(work: UnitOfWork, item: OutboxItem) -> int | None:
     if item.body["kind"] == "take_down":
         return await work.outbox.message_of(int(str(item.body["message"])))
     return await work.outbox.keyboard(item.chat_id)
-
-
-async def _tell_organizer(work: UnitOfWork, chat: int, key: str) -> None:
-    """Tell who added the bot to the group, if they talk with the bot themselves."""
-    group = await work.groups.by_chat(chat)
-    if group is None or group.added_by is None:
-        return
-    known = await speaks(work, group.added_by)
-    if known is None:
-        return
-    said = Say((Line(key, {"group": group.title}),))
-    language = known or group.language or "en"
-    await work.outbox.add([OutboxItem(group.added_by, body_of(said, language, 0))])

@@ -16,7 +16,8 @@ from typing import Literal, Protocol
 
 from bot.core.turn import Choice, Line, Say
 from bot.usecases.outgoing import body_of
-from bot.usecases.ports import Clock, Group, OutboxItem, Store, UnitOfWork
+from bot.usecases.ports import Clock, Group, OutboxItem, PauseReason, Store, UnitOfWork
+from bot.usecases.unreachable import tell_of_trouble
 
 StandingName = Literal["member", "administrator", "restricted", "left"]
 
@@ -176,14 +177,18 @@ class InGroups:
         group = await work.groups.by_chat(event.chat_id)
         if group is None and event.standing == "left":
             return
+        was_there = group is not None and group.standing != "left"
         group = group or self._new_group(event.chat_id, event.title, event.by, now)
         group = replace(group, standing=event.standing, title=event.title or group.title)
+        why: PauseReason | None = None
         if event.standing == "left":
-            await work.recipients.pause(event.chat_id, "kicked", now)
+            why = "kicked"
         elif not event.may_write:
-            await work.recipients.pause(event.chat_id, "no_rights", now)
-        else:
+            why = "no_rights"
+        if why is None:
             await work.recipients.resume(event.chat_id)
+        elif await work.recipients.pause(event.chat_id, why, now) and was_there:
+            await tell_of_trouble(work, event.chat_id, why, event.by.telegram_id)
         if event.standing != "left" and not event.was_in:
             group = replace(group, added_by=event.by.telegram_id)
             if event.may_write and not _within(group.introduced_at, now, REMEMBERED):
@@ -361,6 +366,7 @@ class InGroups:
         if group.standing == "left":
             return None
         await work.groups.save(replace(group, standing="left"))
+        await tell_of_trouble(work, event.chat_id, "asked", event.by.telegram_id)
         return await self._say(work, group, event.topic, Line("group.leaving"), ())
 
     async def _leave(self, chat_id: int, parting: int | None, update_ids: Sequence[int]) -> None:

@@ -434,7 +434,8 @@ class Recipients(Protocol):
         ...
 
     async def drop(self, before: datetime) -> int:
-        """Give up what waits for paused chats; how many messages. Their bodies are blanked.
+        """Give up what waits for paused chats; how many messages. Their bodies are blanked, and
+        their reason is the pause's.
 
         Replies to a private chat stay, unless it has been paused since earlier than `before`.
         """

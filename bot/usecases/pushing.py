@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 from bot.core.movement import Movement
 from bot.core.practice import (
@@ -37,6 +38,7 @@ from bot.usecases.ports import (
     UnitOfWork,
 )
 from bot.usecases.practice_ports import Target, Unsettled
+from bot.usecases.unreachable import responsible
 
 BATCH = 100
 """Groups claimed in one commit: few enough that a resident's turn never waits for the disk."""
@@ -46,8 +48,8 @@ SETTLED_WITHIN = timedelta(hours=1)
 """How long the organizer's news of a slot waits for the last of its messages."""
 NAMED = 5
 """Groups named in one sentence; the others are counted."""
-OF_THE_SENDER = frozenset({"kicked", "no_rights", "topic_closed", "gone", "blocked"})
-"""Troubles that whoever added the bot to the group is told at once, when a message comes back."""
+AT_ONCE = frozenset(get_args(PauseReason))
+"""Troubles that whoever answers for the group is told as soon as they are known."""
 
 
 @dataclass(frozen=True)
@@ -283,7 +285,7 @@ class Pushing:
                 deliveries.append(made)
                 if reason is None and chosen is not None:
                     items.append(self._item(target.group, prompts[chosen], made))
-                elif _is_no_news(reason, before.get(target.group.id), target.group, schedule):
+                elif _is_no_news(reason, before.get(target.group.id), target, schedule):
                     settled.add(made.id)
             sent = iter(await work.outbox.add(items))
             deliveries = [
@@ -394,12 +396,15 @@ class Pushing:
             # Made at the console: `coach prompts results` shows it.
             return
         known = await work.practice.targets({each.delivery.group_id for each in troubled})
-        titles = {t.group.id: t.group.title for t in known}
+        targets = {t.group.id: t for t in known}
         by_reason: dict[str, list[str]] = {}
         for each in troubled:
-            left_out = each.delivery.left_out
-            reason = left_out.value if left_out is not None else str(each.fate)
-            by_reason.setdefault(reason, []).append(titles.get(each.delivery.group_id, "?"))
+            reason, target = _trouble(each), targets.get(each.delivery.group_id)
+            if target is None or not _was_told(reason, target, schedule):
+                title = target.group.title if target else "?"
+                by_reason.setdefault(reason, []).append(title)
+        if not by_reason:
+            return
         first = troubled[0].delivery
         lines = [
             Line(f"practice.told.{reason}", {"groups": named(groups)})
@@ -470,6 +475,14 @@ class Pushing:
         return is_new
 
 
+def _trouble(unsettled: Unsettled) -> str:
+    """Why a group did not get a prompt, as the last part of a message key."""
+    if unsettled.delivery.left_out is not None:
+        return unsettled.delivery.left_out.value
+    is_known = unsettled.fate == "failed" and unsettled.reason in AT_ONCE
+    return str(unsettled.reason if is_known else unsettled.fate)
+
+
 def _was_there(target: Target, slot: Slot) -> bool:
     """Whether a group had joined by the time of a slot; what was before is none of its business."""
     joined = max(filter(None, (target.group.added_at, target.claimed_at)))
@@ -477,13 +490,17 @@ def _was_there(target: Target, slot: Slot) -> bool:
 
 
 def _is_no_news(
-    reason: LeftOut | None, before: LeftOut | None, group: Group, schedule: Schedule
+    reason: LeftOut | None, before: LeftOut | None, target: Target, schedule: Schedule
 ) -> bool:
     """Whether the organizer wanted it so, or was told already."""
     if reason is LeftOut.RECENT or reason is before:
         return True
-    told_by_sender = reason is not None and reason.value in OF_THE_SENDER
-    return told_by_sender and group.added_by == schedule.made_by
+    return reason is not None and _was_told(reason.value, target, schedule)
+
+
+def _was_told(reason: str, target: Target, schedule: Schedule) -> bool:
+    """Whether it was told when it happened, to the same person."""
+    return reason in AT_ONCE and responsible(target) == schedule.made_by
 
 
 def when(delivery: Delivery) -> str:

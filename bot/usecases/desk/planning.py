@@ -17,7 +17,6 @@ from bot.usecases.desk.screens import (
     back,
     begins,
     counted,
-    listed,
     local,
     named,
     press,
@@ -26,6 +25,7 @@ from bot.usecases.desk.screens import (
 from bot.usecases.organizers import Refused, Scheduled
 from bot.usecases.picturing import COMPARED, monday
 from bot.usecases.picturing import Table as TableName
+from bot.usecases.pushing import AT_ONCE
 from bot.usecases.results import Posts, Row
 
 SHOWN = 6
@@ -229,9 +229,11 @@ def _posts(posts: Posts) -> list[Line]:
     if posts.unknown:
         lines.append(Line("organizing.results.unknown", {"count": str(posts.unknown)}))
     if posts.failed:
-        reasons = listed([f"{why} ({count})" for why, count in posts.failed.items()])
-        count = {"count": str(sum(posts.failed.values())), "why": reasons}
-        lines.append(Line("organizing.results.failed", count))
+        known = {why: n for why, n in posts.failed.items() if why in AT_ONCE}
+        others = sum(posts.failed.values()) - sum(known.values())
+        for why, number in (*known.items(), *([("other", others)] if others else [])):
+            refs = {"why": f"organizing.why.{why}"}
+            lines.append(Line("organizing.results.failed", {"count": str(number)}, refs))
     for why, number in posts.left_out.items():
         refs = {"why": f"organizing.why.{why}"}
         lines.append(Line("organizing.results.left_out", {"count": str(number)}, refs))

@@ -1,0 +1,36 @@
+"""A group that cannot be written to any more: whoever answers for it is told at once, and once."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from bot.core.turn import Line, Say
+from bot.usecases.outgoing import body_of
+from bot.usecases.people import speaks
+from bot.usecases.ports import OutboxItem, PauseReason, UnitOfWork
+from bot.usecases.practice_ports import Target
+
+
+def responsible(target: Target) -> int | None:
+    """Who answers for a group: who claimed it, else who brought the bot there."""
+    return target.group.added_by if target.claimed_at is None else target.claimed_by
+
+
+async def tell_of_trouble(
+    work: UnitOfWork, chat: int, why: PauseReason | Literal["asked"], by: int | None = None
+) -> None:
+    """Say why nothing goes out in a group any more, if whoever answers for it talks with the bot.
+
+    `by` brought it about themselves and need not be told; "asked" is an admin's /leave. Call it
+    only when the trouble is new.
+    """
+    group = await work.groups.by_chat(chat)
+    if group is None:
+        return
+    (target,) = await work.practice.targets({group.id})
+    told = responsible(target)
+    known = None if told is None or told == by else await speaks(work, told)
+    if told is None or known is None:
+        return
+    said = Say((Line(f"groups.trouble.{why}", {"group": group.title}),))
+    await work.outbox.add([OutboxItem(told, body_of(said, known or group.language or "en", 0))])
