@@ -64,14 +64,15 @@ def draw(path: Path, by: str | None, language: str | None, stdout: TextIO, stder
     if language is not None and language not in spoken:
         print(f"There are no words in {language}; there are: {', '.join(spoken)}.", file=stderr)
         return 2
-    results, speaks = _found(parts), language or spoken[0]
+    speaks = language or spoken[0]
+    results = _found(parts, speaks)
     if by is None:
         sheet = overview(results, parts.clock.now().date())
     else:
         weeks = sorted(results.weeks, key=lambda row: row.key, reverse=True)
         rows = {"group": results.groups, "prompt": results.prompts, "week": weeks}[by]
         drawn = rows[:MOST_DRAWN] if by != "week" else rows[:MOST_DRAWN][::-1]
-        sheet = table_of(next(t for t in TABLES if t == by), drawn, {})
+        sheet = table_of(next(t for t in TABLES if t == by), drawn)
         if len(rows) > len(drawn):
             print(f"{len(drawn)} of {len(rows)} rows are drawn; --json has all.", file=stderr)
     try:
@@ -83,11 +84,14 @@ def draw(path: Path, by: str | None, language: str | None, stdout: TextIO, stder
     return 0
 
 
-def _found(parts: Parts) -> Results:
+def _found(parts: Parts, language: str = "") -> Results:
+    """Titles are in this language, or the first there is."""
+
     async def find() -> Results:
-        languages = parts.words.languages
+        spoken = parts.words.languages
+        first = sorted(spoken, key=lambda code: code != language)
         async with opened(parts) as store:
-            return await ResultsBoard(store, load_library(languages), languages).results(CONSOLE)
+            return await ResultsBoard(store, load_library(spoken), first).results(CONSOLE)
 
     return asyncio.run(find())
 

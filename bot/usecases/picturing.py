@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Literal
 
@@ -36,13 +36,13 @@ def overview(results: Results, day: date) -> Sheet[Line]:
     return Sheet(_dated("heading", day), tuple(parts), HIDDEN)
 
 
-def table(which: Table, rows: Sequence[Row], titles: Mapping[str, str]) -> Sheet[Line]:
-    """Rows of one table, one below another; `titles` by key where they are not the rows' own."""
+def table(which: Table, rows: Sequence[Row]) -> Sheet[Line]:
+    """Rows of one table, one below another."""
     parts = tuple(
         Part(
             Unit.PEOPLE,
             _people(row, COMPARED),
-            _title(which, row, titles),
+            _title(which, row),
             None if row.people else _word("nothing"),
         )
         for row in rows
@@ -56,10 +56,10 @@ def monday(week: str) -> date:
     return date.fromisocalendar(int(year), int(number), 1)
 
 
-def _title(which: Table, row: Row, titles: Mapping[str, str]) -> Line:
+def _title(which: Table, row: Row) -> Line:
     if which == "week":
         return _dated("week", monday(row.key))
-    return Line("organizing.picture.name", {"name": titles.get(row.key, row.title)})
+    return Line("organizing.picture.name", {"name": row.title})
 
 
 def _people(row: Row, steps: Iterable[Step]) -> tuple[Bar[Line], ...]:

@@ -91,7 +91,7 @@ def test_worlds_that_differ_only_in_hidden_numbers_give_the_same_picture(languag
         def say(line: Line) -> str:
             return catalogue().text(line, language)
 
-        sheets = [overview(results, A_TUESDAY.date()), table("group", results.groups, {})]
+        sheets = [overview(results, A_TUESDAY.date()), table("group", results.groups)]
         assert sheets[1].parts[1].bars[1].number in set(Hidden)
         return [png(sheet.worded(say)) for sheet in sheets]
 

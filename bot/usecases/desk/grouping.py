@@ -7,6 +7,7 @@ import unicodedata
 import zoneinfo
 from functools import cache
 
+from bot.core.cities import ZONES
 from bot.core.turn import Choice, Line, Move
 from bot.usecases.desk import button
 from bot.usecases.desk.screens import (
@@ -22,10 +23,27 @@ from bot.usecases.desk.screens import (
 )
 from bot.usecases.practice_ports import Target
 
-COMMON = ("America/Mexico_City", "America/Bogota", "America/New_York", "America/Los_Angeles",
-          "America/Argentina/Buenos_Aires", "Europe/Madrid")  # fmt: skip
+COMMON = {
+    "America/Mexico_City": "mexico_city",
+    "America/Bogota": "bogota",
+    "America/New_York": "new_york",
+    "America/Los_Angeles": "los_angeles",
+    "America/Argentina/Buenos_Aires": "buenos_aires",
+    "Europe/Madrid": "madrid",
+}
 """Zones offered by button, after those of their other groups; every other is typed, as a city."""
 _TOPIC = re.compile(r"(?:https?://)?t\.me/(?:c/\d+|[A-Za-z0-9_]+)/(\d+)(?:[/?]\S*)?|(\d{1,9})")
+
+
+MENDS = {
+    "unclaimed": "claim",
+    "no_timezone": "timezone",
+    "no_language": "language",
+    "topic_closed": "topic",
+}
+"""What mends a lack, where a button here can."""
+AWAY = {"left", "kicked", "gone", "blocked"}
+"""Lacks that end when the bot is added again."""
 
 
 async def groups(at: Table) -> list[Move]:
@@ -127,14 +145,19 @@ async def timezone(at: Table) -> list[Move]:
     known = {t.group.timezone for t in at.mine(await at.organizers.groups(at.me))}
     offered = [*sorted(z for z in known if z and z not in COMMON)[:3], *COMMON][:6]
     at.notes["zones"] = offered
-    zones = [named("zone", str(n), name=_city(name)) for n, name in enumerate(offered)]
+    zones = [
+        press("zone", str(n), label=f"city.{COMMON[name]}")
+        if name in COMMON
+        else named("zone", str(n), name=_city(name))
+        for n, name in enumerate(offered)
+    ]
     rows = [zones[:3], zones[3:], list(back("group"))]
     return at.say("organizing.groups.which_zone", rows=rows)
 
 
 async def zone(at: Table) -> list[Move]:
     """An offered zone."""
-    offered = list(at.notes.get("zones", COMMON))
+    offered = list(at.notes.get("zones", [*COMMON]))
     return await _set_zone(at, offered[at.number() % len(offered)])
 
 
@@ -200,7 +223,9 @@ async def diagnose(at: Table) -> list[Move]:
     if not lines:
         lines = [Line("organizing.lacks.nothing")]
     lines.append(Line("organizing.lacks.privacy"))
-    rows = [[press("diagnose", label="look_again")], list(back("group"))]
+    mends = [press(MENDS[word]) for word in found.lacks if word in MENDS]
+    away = [[add_link(at.around)]] if set(found.lacks) & AWAY else []
+    rows = [*away, mends[:3], [press("diagnose", label="look_again")], list(back("group"))]
     return at.say(Line("organizing.groups.one", {"group": found.target.group.title}), *lines,
                   rows=rows)  # fmt: skip
 
@@ -220,6 +245,8 @@ def zone_named(typed: str) -> str | None:
     names = _zones()
     if said in names:
         return names[said]
+    if (spoken := ZONES.get(said.replace("_", " "))) is not None:
+        return spoken
     cities = [name for plain, name in names.items() if plain.rpartition("/")[2] == said]
     return max(cities, key=lambda name: (len(name), name), default=None)
 

@@ -163,8 +163,7 @@ async def results(at: Table) -> list[Move]:
 async def by(at: Table) -> list[Move]:
     """The same, a line each."""
     which, page, rows, has_more = await _page(at)
-    titles = await _titles(at)
-    lines = [Line(f"organizing.results.by_{which}"), *(_row(which, r, titles) for r in rows)]
+    lines = [Line(f"organizing.results.by_{which}"), *(_row(which, row) for row in rows)]
     more = [press("by", which, str(page + 1), label="more")] if has_more else []
     buttons = [press("picture", which, str(page)), *more]
     return at.say(*lines, rows=[buttons, list(back("results"))])
@@ -180,9 +179,8 @@ async def picture(at: Table) -> list[Move]:
         rows = [list(back("results"))]
     else:
         which, page, shown, has_more = await _page(at)
-        titles = await _titles(at)
-        sheet = picturing.table(which, shown, titles)
-        lines = [Line(f"organizing.results.by_{which}"), *(_row(which, r, titles) for r in shown)]
+        sheet = picturing.table(which, shown)
+        lines = [Line(f"organizing.results.by_{which}"), *(_row(which, row) for row in shown)]
         more = [press("picture", which, str(page + 1), label="more")] if has_more else []
         rows = [more, list(back("results"))]
     choices = tuple(tuple(row) for row in rows if row)
@@ -203,6 +201,8 @@ async def _page(at: Table) -> tuple[TableName, int, Sequence[Row], bool]:
         ordered = sorted(rows, key=lambda row: row.key)
         end = len(ordered) - page * SHOWN
         return which, page, ordered[max(0, end - SHOWN) : end], end > SHOWN
+    if which == "group":
+        rows = tuple(sorted(rows, key=lambda row: (row.title.casefold(), row.key)))
     return which, page, rows[page * SHOWN : (page + 1) * SHOWN], (page + 1) * SHOWN < len(rows)
 
 
@@ -248,13 +248,13 @@ def _steps(row: Row) -> list[Line]:
     ]
 
 
-def _row(which: TableName, row: Row, titles: Mapping[str, str]) -> Line:
+def _row(which: TableName, row: Row) -> Line:
     if which == "week":
         first = monday(row.key)
         words, refs = {"day": str(first.day)}, {"month": f"organizing.month.{first.month}"}
         key = "organizing.results.week"
     else:
-        words, refs = {"name": begins(titles.get(row.key, row.title))}, {}
+        words, refs = {"name": begins(row.title)}, {}
         key = "organizing.results.row"
     if not row.people:
         return Line(f"{key}_unposted", words, refs)

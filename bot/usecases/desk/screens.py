@@ -74,7 +74,9 @@ class Table:
     def __post_init__(self) -> None:
         a = self.around
         self.organizers = Organizers(self.store, a.library, a.languages, a.clock, a.new_id)
-        self.board = ResultsBoard(self.store, a.library, a.languages)
+        # What is shown is titled in the language of whoever looks.
+        mine_first = sorted(a.languages, key=lambda code: code != self.visit.language)
+        self.board = ResultsBoard(self.store, a.library, mine_first)
 
     @property
     def me(self) -> int:
