@@ -9,6 +9,7 @@ from bot.core.practice import PracticePrompt
 from bot.core.turn import Phrasebook
 from bot.usecases.desk import Desk, Room
 from bot.usecases.desk.arriving import Arriving
+from bot.usecases.desk.inviting import Inviting
 from bot.usecases.desk.organizing import Organizing
 from bot.usecases.desk.reviewing import Review
 from bot.usecases.desk.reviewing_mine import Mine
@@ -51,6 +52,7 @@ def organize(
     around = Around(library, book.languages, clock, new_id, new_token, telegram, Admins(telegram))
     rooms: list[Callable[[Store], Room]] = [
         lambda store: Arriving(store, around),
+        lambda store: Inviting(store, around),
         lambda store: Organizing(store, around),
         lambda store: Mine(store, clock),
     ]

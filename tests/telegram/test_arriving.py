@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import zoneinfo
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from bot.console.refusal import bad_request
+from bot.core.cities import ZONES
+from bot.usecases.desk.grouping import zone_named
 from tests.telegram.campaign import Campaign, campaigning
 from tests.telegram.stage import eventually
 
@@ -93,3 +96,34 @@ async def test_an_organizer_who_was_never_coached_hears_of_a_closed_topic_once_i
     campaign.stage.clock.passes(hours=2)
     await campaign.stage.settled()
     assert sum(words in said for said in campaign.shown()) == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "zone"),
+    [
+        ("Boston", "America/New_York"),
+        ("ciudad de México", "America/Mexico_City"),
+        ("Medellín", "America/Bogota"),
+        ("new york", "America/New_York"),
+        ("America/Chicago", "America/Chicago"),
+        ("Atlantis", None),
+    ],
+)
+def test_a_city_is_understood_as_people_type_it(typed: str, zone: str | None) -> None:
+    assert zone_named(typed) == zone
+
+
+def test_every_city_has_a_zone_there_is_and_none_hides_one_of_that_name() -> None:
+    known = zoneinfo.available_timezones()
+    names = {name.rpartition("/")[2].casefold().replace("_", " ") for name in known}
+    assert set(ZONES.values()) <= known
+    assert not set(ZONES) & names
+
+
+async def test_what_is_missing_comes_with_the_button_that_mends_it(campaign: Campaign) -> None:
+    await brings_it_to_hall(campaign)
+    await campaign.home()
+    await campaign.does("groups")
+    await campaign.press("Hall")
+    assert campaign.text("lacks.no_timezone") in await campaign.does("diagnose")
+    assert campaign.text("groups.which_zone") in await campaign.does("timezone")

@@ -40,6 +40,8 @@ class Arriving:
         lines = []
         if given - {"organize"}:
             lines.append(Line("invitations.welcome.staff"))
+        if "invite" in given:
+            lines.append(Line("invitations.welcome.inviter"))
         if "organize" in given:
             lines += [Line("invitations.welcome.organizer"), Line("invitations.welcome.add")]
             return [Say(tuple(lines), adds)]
