@@ -507,7 +507,7 @@ class _Recipients:
                 dropped += 1
         return dropped
 
-    async def moved(self, old: int, new: int) -> None:
+    async def moved(self, old: int, new: int) -> bool:
         state = await self._work.writing()
         for kept in state.outbox.values():
             if kept.item.chat_id == old:
@@ -518,12 +518,13 @@ class _Recipients:
             state.paused.setdefault(new, state.paused.pop(old))
         groups = {group.chat_id: group for group in state.groups.values()}
         if old not in groups:
-            return
+            return False
         follows = replace(groups[old], chat_id=new)
         if new in groups:
             del state.groups[groups[new].id]
             follows = replace(follows, standing=groups[new].standing)
         state.groups[follows.id] = follows
+        return True
 
 
 class _Groups:

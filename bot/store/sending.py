@@ -216,10 +216,11 @@ class SqlRecipients:
             .values(state=FAILED, body={}, reason=why)
         )
 
-    async def moved(self, old: int, new: int) -> None:
+    async def moved(self, old: int, new: int) -> bool:
         """A group became a supergroup: messages, buttons, pause and group follow to the new id.
 
-        What the new id already has of its own stays; of two groups the older one goes on.
+        What the new id already has of its own stays; of two groups the older one goes on. True
+        when a group moved.
         """
         write = self._transaction.write
         await write(update(outbox).where(outbox.c.chat_id == old).values(chat_id=new))
@@ -236,9 +237,10 @@ class SqlRecipients:
             )
         }
         if old not in both:
-            return
+            return False
         follows = {"chat_id": new}
         if new in both:
             await write(delete(groups).where(groups.c.chat_id == new))
             follows |= {"standing": both[new].standing}
-        await write(update(groups).where(groups.c.chat_id == old).values(**follows))
+        moved = update(groups).where(groups.c.chat_id == old).values(**follows)
+        return await write(moved) == 1

@@ -27,6 +27,7 @@ from bot.telegram.posting import Draw, Files, Poster, Progress, no_files, no_pic
 from bot.telegram.refusals import Closed, Moved, NotSent, Slow, Unsure, meaning
 from bot.telegram.render import Renderer
 from bot.usecases.crew import Alone, Crew
+from bot.usecases.group_news import tell_responsible
 from bot.usecases.ports import (
     OutboxItem,
     PauseReason,
@@ -36,7 +37,6 @@ from bot.usecases.ports import (
     UnitOfWork,
     Urgency,
 )
-from bot.usecases.unreachable import tell_of_trouble
 
 log = logging.getLogger(__name__)
 
@@ -453,10 +453,12 @@ class Sender:
         log.info("a group became a supergroup")
         async with self._store.work() as work:
             await work.outbox.attempted(message.id)
-            await work.recipients.moved(item.chat_id, new)
+            if await work.recipients.moved(item.chat_id, new):
+                await tell_responsible(work, new, "moved")
             await work.commit()
         self._lineup.remove(message)
         self._lineup.add(Queued(message.id, new, item.urgency))
+        self.wake()
 
     async def _pause(self, item: OutboxItem, reason: PauseReason) -> None:
         """Nothing goes to this chat until it is heard of again; an organizer is told once."""
@@ -467,7 +469,7 @@ class Sender:
             await work.outbox.attempted(item.id)
             await work.recipients.drop(self._now() - KEPT_FOR_PAUSED)
             if is_new and item.chat_id < 0:
-                await tell_of_trouble(work, item.chat_id, reason)
+                await tell_responsible(work, item.chat_id, reason)
             paused = await work.recipients.paused()
             await work.commit()
         self._undelivered.discard(item.chat_id)

@@ -15,9 +15,9 @@ from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 from bot.core.turn import Choice, Line, Say
+from bot.usecases.group_news import tell_responsible
 from bot.usecases.outgoing import body_of
 from bot.usecases.ports import Clock, Group, OutboxItem, PauseReason, Store, UnitOfWork
-from bot.usecases.unreachable import tell_of_trouble
 
 StandingName = Literal["member", "administrator", "restricted", "left"]
 
@@ -125,6 +125,13 @@ class Telegram(Protocol):
         """Whether a person is an admin of a group now; None when Telegram does not say."""
         ...
 
+    async def may_write(self, chat_id: int) -> bool | None:
+        """Whether the bot is in a group and may write there now; None when Telegram does not say.
+
+        A closed topic is not seen.
+        """
+        ...
+
     async def leave(self, chat_id: int) -> None:
         """Leave a group; nothing happens when the bot is not in it. Raises when out of reach."""
         ...
@@ -177,6 +184,7 @@ class InGroups:
         group = await work.groups.by_chat(event.chat_id)
         if group is None and event.standing == "left":
             return
+        was_known = group is not None
         was_there = group is not None and group.standing != "left"
         group = group or self._new_group(event.chat_id, event.title, event.by, now)
         group = replace(group, standing=event.standing, title=event.title or group.title)
@@ -188,16 +196,19 @@ class InGroups:
         if why is None:
             await work.recipients.resume(event.chat_id)
         elif await work.recipients.pause(event.chat_id, why, now) and was_there:
-            await tell_of_trouble(work, event.chat_id, why, event.by.telegram_id)
+            await tell_responsible(work, event.chat_id, why, event.by.telegram_id)
         if event.standing != "left" and not event.was_in:
-            group = replace(group, added_by=event.by.telegram_id)
+            group = replace(group, added_by=await _brought_by(work, group, event.by))
             if event.may_write and not _within(group.introduced_at, now, REMEMBERED):
                 group = replace(group, introduced_at=now)
                 await self._say(work, group, None, Line("group.introduction"))
         await work.groups.save(group)
         by = event.by.telegram_id
-        has_come = event.standing != "left" and not event.was_in
-        if not has_come or by is None or self._arrived is None:
+        if event.standing == "left" or event.was_in:
+            return
+        if was_known:
+            await tell_responsible(work, event.chat_id, "back", by)
+        if by is None or self._arrived is None:
             return
         if "organize" in await work.roles.rights(by):
             await self._arrived(work, by, group.id)
@@ -205,7 +216,8 @@ class InGroups:
     async def moved(self, event: Migrated, update_ids: Sequence[int]) -> None:
         """Everything kept of the group follows it to its new id."""
         async with self._store.work() as work:
-            await work.recipients.moved(event.old, event.new)
+            if await work.recipients.moved(event.old, event.new):
+                await tell_responsible(work, event.new, "moved")
             await work.inbox.done(update_ids)
             await work.commit()
         self._wake()
@@ -366,7 +378,7 @@ class InGroups:
         if group.standing == "left":
             return None
         await work.groups.save(replace(group, standing="left"))
-        await tell_of_trouble(work, event.chat_id, "asked", event.by.telegram_id)
+        await tell_responsible(work, event.chat_id, "asked", event.by.telegram_id)
         return await self._say(work, group, event.topic, Line("group.leaving"), ())
 
     async def _leave(self, chat_id: int, parting: int | None, update_ids: Sequence[int]) -> None:
@@ -408,6 +420,15 @@ class InGroups:
         code = (by.language_code or "")[:2]
         language = code if code in self._languages else None
         return Group(self._new_id(), chat_id, title, "member", now, language=language)
+
+
+async def _brought_by(work: UnitOfWork, group: Group, by: Speaker) -> int | None:
+    """Whom the bot's presence is owed to: who brought it now, unless that is somebody who does
+    not organize and an organizer brought it before: then the group stays theirs."""
+    new, old = by.telegram_id, group.added_by
+    if old is None or (new is not None and "organize" in await work.roles.rights(new)):
+        return new
+    return old if "organize" in await work.roles.rights(old) else new
 
 
 def _within(at: datetime | None, now: datetime, span: timedelta) -> bool:

@@ -441,8 +441,11 @@ class Recipients(Protocol):
         """
         ...
 
-    async def moved(self, old: int, new: int) -> None:
-        """A group became a supergroup: messages, buttons, pause and group follow to the new id."""
+    async def moved(self, old: int, new: int) -> bool:
+        """A group became a supergroup: messages, buttons, pause and group follow to the new id.
+
+        True when a group moved; False when none was known by the old id any more.
+        """
         ...
 
 

@@ -26,6 +26,7 @@ from bot.core.practice import (
 from bot.core.schedule import NOW_SLOT, Slot, is_over, is_too_late, next_slots, slots_between, zone
 from bot.core.story import Folder
 from bot.core.turn import Choice, Line, Say
+from bot.usecases.group_news import responsible
 from bot.usecases.outgoing import body_of
 from bot.usecases.people import speaks
 from bot.usecases.ports import (
@@ -38,7 +39,6 @@ from bot.usecases.ports import (
     UnitOfWork,
 )
 from bot.usecases.practice_ports import Target, Unsettled
-from bot.usecases.unreachable import responsible
 
 BATCH = 100
 """Groups claimed in one commit: few enough that a resident's turn never waits for the disk."""

@@ -164,3 +164,42 @@ async def test_what_a_colleague_planned_for_a_group_of_mine_is_told_to_both_once
     olga_read = [e.text for e in english.stage.api.transcript(olga) if e.who == "bot"]
     assert sum("taken out of “Hall”" in said for said in olga_read) == 1
     assert sum("been taken out of “Hall”" in said for said in english.shown()) == 1
+
+
+async def test_a_group_that_becomes_a_supergroup_is_told_once_and_its_plan_goes_along(
+    campaign: Campaign,
+) -> None:
+    await every_tuesday(campaign)
+    campaign.hall = campaign.hall.moves()
+    await campaign.stage.settled()
+    words = {"en": "“Hall” is a supergroup now", "es": "“Hall” ahora es un supergrupo"}
+    assert told(campaign, words) == 1
+    await ticks(campaign, 24 * 7)
+    assert len(campaign.in_hall()) == 1 and told(campaign, words) == 1
+
+
+async def test_a_move_found_out_by_a_post_is_told_once_too(english: Campaign) -> None:
+    await english.does("push", "any", "any", "use", "now")
+    old = english.hall
+    held = english.stage.api.updates.put
+    english.stage.api.updates.put = lambda *given: None  # type: ignore[method-assign,assignment]
+    english.hall = old.moves()
+    english.stage.api.updates.put = held  # type: ignore[method-assign]
+    await english.does("send_now")
+    await ticks(english)
+    assert len(english.in_hall()) == 1
+    assert sum("“Hall” is a supergroup now" in said for said in english.shown()) == 1
+
+
+async def test_brought_back_by_a_resident_the_group_stays_its_organizers_who_is_told(
+    campaign: Campaign,
+) -> None:
+    await every_tuesday(campaign)
+    campaign.hall.remove_bot(campaign.residents[0])
+    await campaign.stage.settled()
+    campaign.hall.add_bot(campaign.residents[0])
+    await campaign.stage.settled()
+    assert told(campaign, {"en": "I'm back in “Hall”", "es": "Volví a “Hall”"}) == 1
+    before = len(campaign.in_hall())
+    await ticks(campaign, 24 * 7)
+    assert len(campaign.in_hall()) == before + 1

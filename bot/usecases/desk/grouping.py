@@ -218,7 +218,9 @@ async def main_topic(at: Table) -> list[Move]:
 
 async def diagnose(at: Table) -> list[Move]:
     """What is missing there, and how to mend it."""
-    found = await at.organizers.diagnose(at.me, _chosen(at))
+    known = await at.organizers.diagnose(at.me, _chosen(at))
+    may = at.around.admins.may_write(known.target.group.chat_id, at.visit.now)
+    found = await at.organizers.diagnose(at.me, _chosen(at), may_write=may)
     lines = [Line(f"organizing.lacks.{word}") for word in found.lacks if word != "not_admin"]
     if not lines:
         lines = [Line("organizing.lacks.nothing")]

@@ -1,4 +1,4 @@
-"""A group that cannot be written to any more: whoever answers for it is told at once, and once."""
+"""What happens to a group's prompts: whoever answers for the group is told at once, and once."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ def responsible(target: Target) -> int | None:
     return target.group.added_by if target.claimed_at is None else target.claimed_by
 
 
-async def tell_of_trouble(
-    work: UnitOfWork, chat: int, why: PauseReason | Literal["asked"], by: int | None = None
-) -> None:
-    """Say why nothing goes out in a group any more, if whoever answers for it talks with the bot.
+News = PauseReason | Literal["asked", "back", "moved"]
+"""Why nothing goes out any more, "asked" being an admin's /leave; or that it does again, or goes on
+after the group became a supergroup."""
 
-    `by` brought it about themselves and need not be told; "asked" is an admin's /leave. Call it
-    only when the trouble is new.
+
+async def tell_responsible(work: UnitOfWork, chat: int, news: News, by: int | None = None) -> None:
+    """Tell whoever answers for a group what happened there, if they talk with the bot.
+
+    `by` brought it about themselves and need not be told. Call it only when it is new.
     """
     group = await work.groups.by_chat(chat)
     if group is None:
@@ -32,5 +34,5 @@ async def tell_of_trouble(
     known = None if told is None or told == by else await speaks(work, told)
     if told is None or known is None:
         return
-    said = Say((Line(f"groups.trouble.{why}", {"group": group.title}),))
+    said = Say((Line(f"groups.trouble.{news}", {"group": group.title}),))
     await work.outbox.add([OutboxItem(told, body_of(said, known or group.language or "en", 0))])
