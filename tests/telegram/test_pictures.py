@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import AsyncIterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 from PIL import Image
@@ -13,9 +14,12 @@ from bot.core.movement import Hidden
 from bot.core.picture import Bar, Part, Sheet, Unit
 from bot.core.turn import Choice, Line, Picture
 from bot.telegram.render import CAPTION_LIMIT, units
+from bot.usecases.desk.planning import SHOWN
 from bot.usecases.outgoing import body_of, move_of
+from tests.fakes import catalogue
 from tests.telegram.campaign import Campaign, campaigning
 from tests.telegram.sending import sending
+from tests.telegram.stage import eventually
 
 
 @pytest.fixture(params=["en", "es"])
@@ -123,3 +127,56 @@ async def test_what_cannot_be_drawn_is_said_in_words(tmp_path: Path) -> None:
         (said,) = desk.entries(ana)
         assert said.document is None and said.text.startswith("Numbers only.")
         assert await desk.counts() == {"sent": 1}
+
+
+async def test_while_a_picture_is_drawn_others_are_answered(tmp_path: Path) -> None:
+    may_end = Event()
+
+    def slowly(sheet: Sheet[str]) -> bytes:
+        assert may_end.wait(10)
+        return b"a picture"
+
+    async with sending(tmp_path, draw=slowly) as desk:
+        ana, eva = desk.person("Ana"), desk.person("Eva")
+        await desk.queue_moves(
+            ana.id, Picture("results.png", SHEET, (Line("organizing.results.private"),))
+        )
+        await desk.queue(eva.id, "an answer")
+        await eventually(lambda: desk.texts(eva) == ["an answer"])
+        assert desk.entries(ana) == []
+        may_end.set()
+        await desk.settled()
+        assert [said.content for said in desk.entries(ana)] == [b"a picture"]
+
+
+async def test_a_picture_refused_for_too_many_requests_comes_once_and_later(tmp_path: Path) -> None:
+    async with sending(tmp_path, draw=lambda sheet: b"a picture") as desk:
+        ana = desk.person("Ana")
+        desk.api.faults.too_many_requests("sendPhoto", 1, chat_id=ana.id)
+        await desk.queue_moves(
+            ana.id, Picture("results.png", SHEET, (Line("organizing.results.private"),))
+        )
+        await desk.settled()
+        assert [said.document for said in desk.entries(ana)] == ["results.png"]
+
+
+async def test_words_too_long_to_stand_under_a_picture_are_sent_without_it(tmp_path: Path) -> None:
+    async with sending(tmp_path, draw=lambda sheet: b"a picture") as desk:
+        ana = desk.person("Ana")
+        long = Line("organizing.picture.name", {"name": "W" * (CAPTION_LIMIT + 1)})
+        await desk.queue_moves(ana.id, Picture("results.png", SHEET, (long,)))
+        await desk.settled()
+        (said,) = desk.entries(ana)
+        assert said.document is None and len(said.text) == CAPTION_LIMIT + 1
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_the_longest_names_leave_room_for_every_word_under_a_picture(language: str) -> None:
+    row = Line(
+        "organizing.results.row",
+        {"name": "W" * 48, "posted": "9999"},
+        {"opened": "organizing.withheld", "finished": "practice.few"},
+    )
+    rows = [catalogue().text(row, language)] * SHOWN
+    heading = catalogue().text(Line("organizing.results.by_prompt"), language)
+    assert units("\n".join([heading, *rows])) <= CAPTION_LIMIT
