@@ -469,7 +469,7 @@ class Sender:
             await work.outbox.attempted(item.id)
             await work.recipients.drop(self._now() - KEPT_FOR_PAUSED)
             if is_new and item.chat_id < 0:
-                await tell_responsible(work, item.chat_id, reason)
+                await tell_responsible(work, item.chat_id, reason, whoever=True)
             paused = await work.recipients.paused()
             await work.commit()
         self._undelivered.discard(item.chat_id)

@@ -21,18 +21,24 @@ News = PauseReason | Literal["asked", "back", "moved"]
 after the group became a supergroup."""
 
 
-async def tell_responsible(work: UnitOfWork, chat: int, news: News, by: int | None = None) -> None:
+async def tell_responsible(
+    work: UnitOfWork, chat: int, news: News, by: int | None = None, *, whoever: bool = False
+) -> None:
     """Tell whoever answers for a group what happened there, if they talk with the bot.
 
-    `by` brought it about themselves and need not be told. Call it only when it is new.
+    `by` brought it about themselves and need not be told. Somebody who brought the bot to a group
+    and does not organize is told only with `whoever`: when a message could not be sent. Call it
+    only when it is new.
     """
     group = await work.groups.by_chat(chat)
     if group is None:
         return
     (target,) = await work.practice.targets({group.id})
     told = responsible(target)
-    known = None if told is None or told == by else await speaks(work, told)
-    if told is None or known is None:
+    if told is None or told == by:
+        return
+    known = await speaks(work, told)
+    if known is None or not (whoever or "organize" in await work.roles.rights(told)):
         return
     said = Say((Line(f"groups.trouble.{news}", {"group": group.title}),))
     await work.outbox.add([OutboxItem(told, body_of(said, known or group.language or "en", 0))])

@@ -203,3 +203,19 @@ async def test_brought_back_by_a_resident_the_group_stays_its_organizers_who_is_
     before = len(campaign.in_hall())
     await ticks(campaign, 24 * 7)
     assert len(campaign.in_hall()) == before + 1
+
+
+async def test_a_resident_who_brought_the_bot_is_not_troubled_with_an_organizers_news(
+    english: Campaign,
+) -> None:
+    ana, ben = english.residents[:2]
+    await english.stage.says(ana, "/start")
+    yard = english.stage.api.group("Yard")
+    for change in (yard.add_bot, yard.remove_bot):
+        change(ana if change == yard.add_bot else ben)
+        await english.stage.settled()
+    yard.add_bot(ben)
+    await english.stage.settled()
+    yard.moves()
+    await english.stage.settled()
+    assert english.stage.entries(ana) == []
