@@ -7,13 +7,16 @@ PYTHON ?= python3
 export UV_PROJECT_ENVIRONMENT := .venv
 RUN := .venv/bin/
 
-.PHONY: chat test check proof independent bench reader-report picture setup clean
+.PHONY: chat test test-postgresql check proof independent bench reader-report picture setup clean
 
 chat: .venv/.complete ## talk with the coach in this terminal
 	@$(RUN)coach chat
 
 test: .venv/.complete ## run every test
 	@$(RUN)pytest
+
+test-postgresql: .venv/.complete ## every test again, on PostgreSQL (Debian: apt install postgresql)
+	@TEST_ENGINE=postgresql $(RUN)pytest
 
 check: .venv/.complete ## format, lint, strict types, import rules
 	@$(RUN)ruff format --check .

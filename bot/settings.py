@@ -40,6 +40,7 @@ class Settings(BaseSettings):
     telegram_webhook_url: str | None = Field(None, description="an https address of this program")
     telegram_webhook_secret: SecretStr | None = Field(None, description="1-256 of A-Za-z0-9_-")
     database_url: str | None = Field(None, description="a SQLAlchemy address")
+    coach_database_connections: int = Field(10, description="2 to 100", ge=2, le=100)
     coach_home: Path = Field(Path("data"), description="a folder that can be written")
     coach_language: str = Field("en", description="en or es")
     coach_host: str | None = Field(None, description="an address of this machine")

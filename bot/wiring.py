@@ -225,7 +225,8 @@ class Parts:
         from bot.store.database import open_store
 
         self.settings.coach_home.mkdir(parents=True, exist_ok=True)
-        return await open_store(self.settings.database)
+        chosen = self.settings
+        return await open_store(chosen.database, connections=chosen.coach_database_connections)
 
 
 def examples_index(settings: Settings, embedder: Embedder) -> ChromaRetriever:
@@ -563,13 +564,13 @@ def staffed(parts: Parts, store: Store, reader: Reader) -> Staffed:
     return Staffed(reader, exporting(parts, store), exports, page, parts.clock)
 
 
-def _crew(settings: Settings) -> Crew:
+def _crew(settings: Settings, may_fetch: bool) -> Crew:
     """Processes that share a PostgreSQL work together; on a file there is only one."""
     if not settings.database.startswith("postgresql"):
         return Alone()
     from bot.store.crew import PostgresCrew
 
-    return PostgresCrew(settings.database)
+    return PostgresCrew(settings.database, may_fetch)
 
 
 @contextlib.asynccontextmanager
@@ -639,7 +640,7 @@ async def telegram_coach(
             ),
             files=exporting(parts, store).content,
             draw=draw,
-            crew=_crew(parts.settings),
+            crew=_crew(parts.settings, may_fetch=takes_in and hook is None),
             takes_in=takes_in,
         )
         beside = [

@@ -6,7 +6,7 @@ tests/contracts/test_store_contract.py runs the same claims on this and on SQL.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence, Set
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -128,6 +128,7 @@ class MemoryUnitOfWork:
         self._writers = writers
         self._own: State | None = None
         self.undo: list[Callable[[], None]] = []
+        self.then: list[Callable[[], None]] = []
         self.folders = _Folders(self)
         self.inbox = _Inbox(self)
         self.outbox = _Outbox(self)
@@ -158,6 +159,9 @@ class MemoryUnitOfWork:
             raise self._store.fails_with
         if self._own is not None:
             self._store.state = self._own
+        for then in self.then:
+            then()
+        self.then.clear()
         self._release()
 
     def _release(self) -> None:
@@ -317,6 +321,12 @@ class _Inbox:
         state.inbox[item.update_id] = Kept(item)
         return True
 
+    async def keep(self, items: Sequence[InboxItem]) -> Set[int]:
+        new = set[int]()
+        kept = {item.update_id for item in items if await self.put(item)}
+        self._work.then.append(lambda: new.update(kept))
+        return new
+
     async def waiting(
         self, limit: int = 1000, lanes: Collection[int] | None = None
     ) -> list[InboxItem]:
@@ -385,6 +395,10 @@ class _Outbox:
             ids.append(key)
         return ids
 
+    async def queue(self, items: Sequence[OutboxItem]) -> None:
+        if items:
+            await self.add(items)
+
     async def waiting(self, limit: int = 1000) -> list[OutboxItem]:
         held = self._work.seen.outbox
         waiting = [deepcopy(held[key].item) for key in sorted(held) if _waits(held[key])]
@@ -405,15 +419,18 @@ class _Outbox:
         if kept is None or kept.state not in ("waiting", "sending"):
             return None
         assert isinstance(kept.item, OutboxItem)
-        return deepcopy(kept.item)
+        open_here = self._work.seen.keyboards.get(kept.item.chat_id)
+        return replace(deepcopy(kept.item), keyboard=open_here)
 
     async def sent(self, item_id: int, message_id: int | None) -> None:
         await self._settle(item_id, "sent", message_id=message_id)
 
-    async def sending(self, item_id: int) -> None:
+    async def sending(self, item_id: int) -> bool:
         kept = (await self._work.writing()).outbox.get(item_id)
-        if kept is not None and kept.state == "waiting":
-            kept.state = "sending"
+        if kept is None or kept.state != "waiting":
+            return False
+        kept.state = "sending"
+        return True
 
     async def unknown(self, item_id: int, reason: str) -> None:
         await self._settle(item_id, "unknown", reason=reason)
@@ -488,6 +505,9 @@ class _Recipients:
         if chat_id not in self._work.seen.paused:
             return False
         return (await self._work.writing()).paused.pop(chat_id, None) is not None
+
+    async def heard_from(self, chat_id: int) -> None:
+        await self.resume(chat_id)
 
     async def paused(self) -> Mapping[int, PauseReason]:
         return {chat: reason for chat, (reason, _) in self._work.seen.paused.items()}

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import threading
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 MUST_PROVE = bool(os.environ.get("COACH_MUST_PROVE"))
@@ -84,10 +85,36 @@ class Server:
         with self._lock:
             self._count += 1
             name = f"coach_{os.getpid()}_{self._count}"
-        self._run(
-            "createdb", "-h", str(self.home), "-p", str(PORT), "-U", "coach", "-T", template, name
-        )
+        self.ask(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         return self.url(name)
+
+    def drop(self, name: str) -> None:
+        """A database is gone, whoever is still connected with it."""
+        self.ask(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def files(self, name: str) -> list[bytes]:
+        """What stands in each file of a database at this moment."""
+        self.ask("CHECKPOINT")
+        ((oid,),) = self.ask(f"SELECT oid FROM pg_database WHERE datname = '{name}'")
+        return [p.read_bytes() for p in sorted((self.home / "data/base" / str(oid)).iterdir())]
+
+    def rows(self, name: str) -> bytes:
+        """Every row of every table of a database, as text."""
+        tables = self.ask("SELECT tablename FROM pg_tables WHERE schemaname = 'public'", name)
+        return b"".join(
+            str(row[0]).encode()
+            for (table,) in tables
+            for row in self.ask(f"SELECT t::text FROM {table} t", name)
+        )
+
+    def ask(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+        """What the server answers in one of its databases, each statement by itself."""
+        import psycopg
+
+        where = f"host={self.home} port={PORT} user=coach dbname={database}"
+        with psycopg.connect(where, autocommit=True) as session:
+            asked = session.execute(statement)  # type: ignore[call-overload]
+            return list(asked.fetchall()) if asked.description else []
 
     def url(self, name: str) -> str:
         """A database's address."""

@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # As Ctrl-C: what was started is ended.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     console = Console(width=190)
-    rows = everybody(given.model_ms)
+    rows = everybody(given.model_ms, given.only)
     unknown = {*given.only} - {row.key for row in rows}
     if unknown:
         print(f"There is no {', '.join(sorted(unknown))}. Names: ", end="", file=sys.stderr)

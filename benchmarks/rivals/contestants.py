@@ -6,12 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.rivals.processes import Started, free_port
 from benchmarks.rivals.server import TOKEN
+from tests import postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 APART = ROOT / ".tools" / "rivals"
@@ -101,9 +102,10 @@ def redis_server() -> str:
     return found
 
 
-def everybody(model_ms: float) -> list[Contestant]:
+def everybody(model_ms: float, wanted: Collection[str] = ()) -> list[Contestant]:
     """All rows in order; who cannot take part says why in `missing`.
 
+    What only rows need that are not `wanted` is not started; none named is all of them.
     `model_ms` is what the model of the tutorial's bot takes to answer.
     """
     python = sys.executable
@@ -115,7 +117,7 @@ def everybody(model_ms: float) -> list[Contestant]:
         Contestant("ceiling", "aiohttp loop that echoes", [[theirs, "-m", f"{HERE}.ceiling"]]),
         _ours("sqlite", "ours, SQLite, reading stubbed", "stubbed"),
         _ours("whole", "ours, SQLite, whole", "whole"),
-        *_on_postgres(),
+        *_on_postgres(wanted),
         Contestant("echo", "PTB, echo", [[python, "-m", f"{HERE}.echo"]]),
         Contestant(
             "concurrent", "PTB, echo, concurrent", [[python, "-m", f"{HERE}.echo", "concurrent"]]
@@ -146,24 +148,26 @@ def _ours(key: str, title: str, mode: str, kills: bool = True) -> Contestant:
     return Contestant(key, title, [run], READ, setup, is_ours=True, kills=kills, most=50)
 
 
-def _on_postgres() -> list[Contestant]:
-    """`coach web` and some `coach worker` on one database, which TEST_DATABASE_URL names.
+def _on_postgres(wanted: Collection[str]) -> list[Contestant]:
+    """`coach web` and some `coach worker` on one database, of a server started for this run.
 
     Thousands of invented residents are written into it, so DATABASE_URL is never used.
     """
-    given = os.environ.get("TEST_DATABASE_URL", "")
-    why = "" if given else "TEST_DATABASE_URL is not given"
-    if not given and os.environ.get("DATABASE_URL"):
-        why += "; DATABASE_URL is not touched, because invented residents are written"
+    why = "" if postgres.IS_HERE else "PostgreSQL is not installed (apt install postgresql)"
     ours = [sys.executable, "-m", f"{HERE}.ours", "stubbed"]
     found = []
     for workers in (1, 3):
         port = free_port()
+        is_wanted = not why and (not wanted or f"postgres-{workers}" in wanted)
+        given = postgres.server().database() if is_wanted else ""
         found.append(
             Contestant(
                 f"postgres-{workers}",
                 f"ours, PostgreSQL, web + {workers} worker{'s' * (workers > 1)}, reading stubbed",
-                [[*ours, "web"], *([*ours, "worker"] for _ in range(workers))],
+                [
+                    ["env", "COACH_HOME=web", *ours, "web"],
+                    *(["env", f"COACH_HOME=worker-{n}", *ours, "worker"] for n in range(workers)),
+                ],
                 COACHED,
                 [[sys.executable, "-m", "bot", "migrate"]],
                 {

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import logging
 import math
+import os
 import time
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -31,11 +32,19 @@ BEAT_EVERY = 0.75
 """Seconds between beats."""
 TRUSTED_FOR = 2.5
 """Seconds after the beginning of its last good beat that a process serves; less than the lease."""
-LEADER_LOCK = 20261127
-"""Any number of our own: PostgreSQL lets one session hold it."""
+LEADER_LOCK, FETCHER_LOCK = 20261127, 20261130
+"""Any numbers of our own: PostgreSQL lets one session hold each."""
 CHANNEL = "coach"
 ANSWERS_WITHIN = 2.0
 """Seconds a beat may take before the session counts as lost."""
+PATIENCE: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+"""How long a server that is out of reach is waited for, in seconds; the last in milliseconds."""
 
 _ALIVE = """
 INSERT INTO crew (id, alive_until) VALUES (%(me)s, clock_timestamp() + %(lease)s::interval)
@@ -61,15 +70,19 @@ _LEAD = "SELECT pg_try_advisory_lock(%(lock)s)"
 class PostgresCrew:
     """The port Crew on PostgreSQL."""
 
-    def __init__(self, url: str) -> None:
-        """`url` is an SQLAlchemy address; nothing is connected yet."""
+    def __init__(self, url: str, may_fetch: bool = True) -> None:
+        """`url` is an SQLAlchemy address; nothing is connected yet.
+
+        Without `may_fetch` we leave fetching updates to others, however long nobody does.
+        """
         parsed = make_url(url).set(drivername="postgresql")
         self._address = parsed.render_as_string(hide_password=False)
         self._me = uuid4().hex
         self._held: frozenset[int] = frozenset()
         self._leaving: frozenset[int] = frozenset()
         self._good_until = 0.0
-        self._leads = False
+        self._wanted = {LEADER_LOCK, *([FETCHER_LOCK] if may_fetch else [])}
+        self._locks: set[int] = set()
         self._aboard: Aboard | None = None
         self._task: asyncio.Task[None] | None = None
         self._first = asyncio.Event()
@@ -87,7 +100,12 @@ class PostgresCrew:
     @property
     def leads(self) -> bool:
         """Whether our session holds the leader's lock."""
-        return self._leads and self._is_good
+        return LEADER_LOCK in self._locks and self._is_good
+
+    @property
+    def fetches(self) -> bool:
+        """Whether our session holds the fetcher's lock."""
+        return FETCHER_LOCK in self._locks and self._is_good
 
     @property
     def _is_good(self) -> bool:
@@ -111,7 +129,7 @@ class PostgresCrew:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        self._good_until, self._leads = 0.0, False
+        self._good_until, self._locks = 0.0, set()
         try:
             async with asyncio.timeout(ANSWERS_WITHIN), await self._connected() as session:
                 what = {"me": self._me, "lanes": list(range(LANES))}
@@ -135,7 +153,7 @@ class PostgresCrew:
                         await self._listen(session)
             except Exception as error:
                 log.warning("crew: the session was lost: %s", type(error).__name__)
-            self._leads = False
+            self._locks = set()
             # Our lease stays good until it is not; another session may renew it in time.
             await asyncio.sleep(0.3)
 
@@ -143,7 +161,12 @@ class PostgresCrew:
         import psycopg
 
         async with asyncio.timeout(ANSWERS_WITHIN * 2):
-            return await psycopg.AsyncConnection.connect(self._address, autocommit=True)
+            return await psycopg.AsyncConnection.connect(
+                self._address,
+                autocommit=True,
+                application_name=f"coach {os.getpid()} {self._me}",
+                **PATIENCE,
+            )
 
     async def _beat(self, session: AsyncConnection[Any]) -> None:
         begun = time.monotonic()
@@ -151,9 +174,10 @@ class PostgresCrew:
         async with asyncio.timeout(ANSWERS_WITHIN):
             async with session.transaction():
                 held, fair = await self._leased(session)
-            if not self._leads:
-                found = await (await session.execute(_LEAD, {"lock": LEADER_LOCK})).fetchone()
-                self._leads = bool(found and found[0])
+            for lock in self._wanted - self._locks:
+                found = await (await session.execute(_LEAD, {"lock": lock})).fetchone()
+                if found and found[0]:
+                    self._locks.add(lock)
         self._held, self._good_until = frozenset(held), begun + TRUSTED_FOR
         # What is more than our part goes as soon as nothing is under way there.
         self._leaving = frozenset(sorted(held)[fair:])

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sqlite3
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, event, exc, inspect, text
+from sqlalchemy import Connection, create_engine, event, exc, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
+from bot.store.crew import PATIENCE
 from bot.store.errors import newer, plainly
-from bot.store.folders import SqlFolders
+from bot.store.folders import Remembered, SqlFolders
 from bot.store.groups import SqlGroups
 from bot.store.library import SqlLibrary
 from bot.store.migrations import HEAD, REVISIONS
@@ -23,6 +28,7 @@ from bot.store.roles import SqlAudit, SqlRoles
 from bot.store.seats import SqlSeats
 from bot.store.sending import SqlOutbox, SqlRecipients
 from bot.store.spendings import SqlSpendings
+from bot.store.together import Hands, OnPostgres, OnSqlite
 from bot.store.transaction import PHASE, Transaction
 from bot.usecases.library_ports import Library
 from bot.usecases.ports import (
@@ -44,6 +50,10 @@ from bot.usecases.practice_ports import Practice
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 _MIGRATION_LOCK = 20261123
 """Any number of our own: PostgreSQL lets one process hold it, so only one migrates."""
+CONNECTIONS = 10
+"""With PostgreSQL at most, by one process; it takes 97 of all, unless told otherwise."""
+ROOM_WITHIN = 10.0
+"""Seconds to wait for one of them."""
 
 _PRAGMAS = (
     # A commit is on the disk when it returns, not merely handed to the operating system.
@@ -57,19 +67,21 @@ _PRAGMAS = (
 )
 
 
-async def open_store(url: str, wait: float = 5.0) -> SqlStore:
+async def open_store(url: str, wait: float = 5.0, connections: int = CONNECTIONS) -> SqlStore:
     """Connect, prove that writing is possible, and migrate to this program's version.
 
-    `wait` is how many seconds to wait for a lock. Raises NewerDatabase when a later version of
-    the program wrote the file, StoreUnavailable (one plain sentence) when it cannot be used.
+    `wait` is how many seconds to wait for a lock, `connections` how many this process may have
+    with PostgreSQL at most; whoever needs one more waits for one. Raises NewerDatabase when a
+    later version of the program wrote the file, StoreUnavailable (one plain sentence) when it
+    cannot be used.
     """
-    engine, place = _engine(url, wait)
+    engine, place = _engine(url, wait, connections)
     try:
         await _bring_to_head(engine, place)
     except BaseException:
         await engine.dispose()
         raise
-    return SqlStore(engine, place, wait)
+    return SqlStore(engine, place, wait, connections)
 
 
 def is_there(url: str) -> bool:
@@ -110,9 +122,9 @@ class SqlUnitOfWork:
     library: Library
     spendings: Spendings
 
-    def __init__(self, transaction: Transaction) -> None:
+    def __init__(self, transaction: Transaction, remembered: Remembered) -> None:
         self._transaction = transaction
-        self.folders = SqlFolders(transaction)
+        self.folders = SqlFolders(transaction, remembered)
         self.inbox = SqlInbox(transaction)
         self.outbox = SqlOutbox(transaction)
         self.recipients = SqlRecipients(transaction)
@@ -145,16 +157,27 @@ class SqlUnitOfWork:
 class SqlStore:
     """The port Store on SQLite or PostgreSQL. Made by `open_store`."""
 
-    def __init__(self, engine: AsyncEngine, place: str, wait: float) -> None:
+    def __init__(
+        self, engine: AsyncEngine, place: str, wait: float, connections: int = CONNECTIONS
+    ) -> None:
         self._engine = engine
         self._place = place
         self._wait = wait
         # SQLite has one writer at a time; queueing here is fairer than polling its lock.
         self._writers = asyncio.Lock() if engine.dialect.name == "sqlite" else None
+        self._hands: Hands = (
+            OnPostgres(engine, place, _of_hands(connections), _session())
+            if self._writers is None
+            else OnSqlite(_directly(engine.url, wait), self._writers, place, wait)
+        )
+        self._remembered = Remembered()
 
     def work(self) -> UnitOfWork:
         """A fresh unit of work."""
-        return SqlUnitOfWork(Transaction(self._engine, self._place, self._writers, self._wait))
+        return SqlUnitOfWork(
+            Transaction(self._engine, self._place, self._writers, self._wait, self._hands),
+            self._remembered,
+        )
 
     async def scrub(self, at: datetime) -> list[Receipt]:
         """Rewrite the file without free pages and empty the write-ahead log.
@@ -203,6 +226,7 @@ class SqlStore:
 
     async def close(self) -> None:
         """Release connections and files."""
+        await self._hands.close()
         await self._engine.dispose()
 
 
@@ -215,7 +239,7 @@ async def _scrub_postgresql(connection: AsyncConnection) -> int:
     return max(0, int(before) - int(after))
 
 
-def _engine(url: str, wait: float) -> tuple[AsyncEngine, str]:
+def _engine(url: str, wait: float, connections: int = CONNECTIONS) -> tuple[AsyncEngine, str]:
     """An engine and the words that name its database in a sentence; connects to nothing yet."""
     try:
         parsed = make_url(url)
@@ -236,6 +260,10 @@ def _engine(url: str, wait: float) -> tuple[AsyncEngine, str]:
     if kind == "sqlite":
         # The driver must not begin transactions by itself; the hook below does.
         options["connect_args"] = {"timeout": wait, "isolation_level": None}
+    else:
+        pool = connections - _of_hands(connections)
+        options |= {"pool_size": pool, "max_overflow": 0, "pool_timeout": ROOM_WITHIN}
+        options["connect_args"] = _session()
     try:
         engine = create_async_engine(parsed, **options)
     except ModuleNotFoundError as error:
@@ -247,6 +275,34 @@ def _engine(url: str, wait: float) -> tuple[AsyncEngine, str]:
         event.listen(engine.sync_engine, "connect", _prepare)
         event.listen(engine.sync_engine, "begin", _begin)
     return engine, _place(parsed)
+
+
+def _of_hands(connections: int) -> int:
+    """How many of a process's connections carry out prepared jobs: nearly all that turns do."""
+    return min(4, connections // 2)
+
+
+def _session() -> dict[str, Any]:
+    """How each of them waits, and what it is called in the server's list."""
+    return {**PATIENCE, "application_name": f"coach {os.getpid()}"}
+
+
+def _directly(url: URL, wait: float) -> Callable[[], sqlite3.Connection]:
+    """How to open the file by the driver itself, prepared as the engine prepares its own."""
+
+    def connect() -> sqlite3.Connection:
+        options = {"timeout": wait, "isolation_level": None, "check_same_thread": False}
+        engine = create_engine(
+            url.set(drivername="sqlite"), connect_args=options, poolclass=NullPool
+        )
+        event.listen(engine, "connect", _prepare)
+        connection = engine.raw_connection()
+        opened = connection.driver_connection
+        connection.detach()
+        assert isinstance(opened, sqlite3.Connection)
+        return opened
+
+    return connect
 
 
 def _place(url: URL) -> str:

@@ -75,8 +75,8 @@ def error_code(error: BaseException) -> str:
 
 
 @contextmanager
-def plainly(place: str) -> Iterator[None]:
-    """Turn whatever the database raises inside into StoreUnavailable.
+def plainly(place: str, *also: type[Exception]) -> Iterator[None]:
+    """Turn whatever the database raises inside into StoreUnavailable; `also` a driver's errors.
 
     A value refused before it reached the database raises as it is (ValueError, TypeError).
     """
@@ -87,7 +87,7 @@ def plainly(place: str) -> Iterator[None]:
             # A value we should not have sent: our mistake, not the database's.
             raise error.orig from None
         raise StoreUnavailable(sentence(error_code(error), place)) from None
-    except DATABASE_ERRORS as error:
+    except DATABASE_ERRORS + also as error:
         raise StoreUnavailable(sentence(error_code(error), place)) from None
 
 

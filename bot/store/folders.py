@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -12,6 +14,7 @@ from sqlalchemy import (
     Select,
     Table,
     and_,
+    bindparam,
     delete,
     func,
     insert,
@@ -26,6 +29,7 @@ from bot.core.consent import Purpose
 from bot.core.narrative import StoryOf
 from bot.core.story import Folder, StoryStatus
 from bot.store import leaving, tables
+from bot.store.prepared import Hand, Prepared, given
 from bot.store.roles import forget_people
 from bot.store.rows import Key, Row, Rows, from_rows, keyed, to_rows
 from bot.store.transaction import Transaction
@@ -34,20 +38,78 @@ from bot.usecases.ports import Conflict, Receipt, StoryRow
 _PAGE = 500
 _PERSON = (tables.residents, tables.identities, tables.sessions)
 _SAME_RESIDENT = tables.residents.c.id == tables.sessions.c.resident_id
+_PERSONS = select(*_PERSON).select_from(
+    _PERSON[0].join(_PERSON[1]).join(_PERSON[2], _SAME_RESIDENT)
+)
+_PERSON_BY_CHAT = Prepared(_PERSONS.where(tables.identities.c.chat_id == bindparam("chat")))
+_CLAIM = Prepared(
+    update(tables.sessions)
+    .where(
+        tables.sessions.c.resident_id == bindparam("resident"),
+        tables.sessions.c.version == bindparam("was"),
+    )
+    .values(version=given("version"))
+)
+_NOTE = Prepared(
+    insert(tables.audit).values(
+        {name: given(name) for name in ("who_sha256", "what", "about", "recorded_at")}
+    )
+)
+
+
+MOST_REMEMBERED = 1_000
+"""Folders whose rows are kept in memory: a few megabytes, however many residents there are."""
+
+
+class Remembered:
+    """Rows of folders as they stand on disk at some version, those used last.
+
+    They are used only for the version they were read at, which every saving moves on: whoever
+    changed a folder meanwhile, in whatever process, has made them worthless, never wrong.
+    """
+
+    def __init__(self, most: int = MOST_REMEMBERED) -> None:
+        """Nothing is remembered yet."""
+        self._rows: OrderedDict[str, Rows] = OrderedDict()
+        self._most = most
+
+    def of(self, resident_id: str) -> Rows | None:
+        """Rows of some version, not to be changed. May be asked from any thread."""
+        return self._rows.get(resident_id)
+
+    def keep(self, resident_id: str, rows: Rows) -> None:
+        """What is on disk now, or was a moment ago."""
+        self._rows[resident_id] = rows
+        self._rows.move_to_end(resident_id)
+        while len(self._rows) > self._most:
+            self._rows.popitem(last=False)
+
+    def forget(self, resident_id: str) -> None:
+        """Nothing of this folder may stay here."""
+        self._rows.pop(resident_id, None)
 
 
 class SqlFolders:
     """The port Folders, within one transaction."""
 
-    def __init__(self, transaction: Transaction) -> None:
+    def __init__(self, transaction: Transaction, remembered: Remembered) -> None:
         self._transaction = transaction
+        self._remembered = remembered
         # Rows as last loaded or saved here; true as long as the stored version is theirs.
         self._known: dict[str, Rows] = {}
 
     async def by_chat(self, chat_id: int) -> Folder | None:
         """The folder of the resident who writes in this private chat."""
-        found = await self._load(tables.identities.c.chat_id == chat_id)
-        return found[0] if found else None
+        rows = await self._transaction.ask(
+            lambda hand: _rows_by_chat(hand, chat_id, self._remembered)
+        )
+        if rows is None:
+            return None
+        folder = from_rows(rows)
+        self._known[folder.resident.id] = rows
+        if not self._transaction.is_writing:
+            self._remembered.keep(folder.resident.id, rows)
+        return folder
 
     async def by_reference(self, reference: str) -> list[Folder]:
         """Folders whose resident id, telegram id or name (any case) is exactly `reference`."""
@@ -82,10 +144,7 @@ class SqlFolders:
         rest is read, the version is the old one and saving what was read is refused.
         """
         persons = await self._transaction.read(
-            select(*_PERSON)
-            .select_from(_PERSON[0].join(_PERSON[1]).join(_PERSON[2], _SAME_RESIDENT))
-            .where(wanted)
-            .order_by(tables.residents.c.id)
+            _PERSONS.where(wanted).order_by(tables.residents.c.id)
         )
         return [await self._rows_of(person) for person in persons]
 
@@ -95,7 +154,7 @@ class SqlFolders:
             for table in _PERSON
         }
         resident_id = person._mapping[tables.residents.c.id]
-        for table in (tables.stories, tables.shown_examples, *tables.OF_STORY):
+        for table in _OF_RESIDENT:
             if table in tables.OF_STORY and not rows["stories"]:
                 rows[table.name] = {}
                 continue
@@ -107,18 +166,28 @@ class SqlFolders:
     async def save(self, folder: Folder) -> None:
         """Write what changed; raises Conflict when session.version is not the stored one.
 
+        At the latest it does so when it is committed.
         On success the stored version and `folder.session.version` are one higher; if the
         transaction is then rolled back, the folder's version is put back too.
         """
-        before = folder.session.version
+        before, resident_id = folder.session.version, folder.resident.id
         rows = to_rows(folder)
         (session,) = rows["sessions"].values()
-        session["version"] = before + 1
-        stored = await self._claim(folder, session)
-        await self._write_changes(stored, rows)
-        await self._record(folder.resident.id, stored, rows)
-        await leaving.after_saving(self._transaction, _sha256(folder.resident.id), stored, rows)
-        self._known[folder.resident.id] = rows
+        known = self._known.get(resident_id) or self._remembered.of(resident_id)
+        if known is not None and _version(known, resident_id) == before:
+            session["version"] = before
+            changes = _changes(known, rows) + _noted(resident_id, known, rows)
+            session["version"] = before + 1
+            self._transaction.later(lambda hand: _save(hand, resident_id, before, changes))
+            stored = known
+        else:
+            session["version"] = before + 1
+            stored = await self._claim(folder, session)
+            changes = _changes(stored, rows) + _noted(resident_id, stored, rows)
+            self._transaction.later(lambda hand: _make(hand, changes))
+        await leaving.after_saving(self._transaction, _sha256(resident_id), stored, rows)
+        self._known[resident_id] = rows
+        self._transaction.if_kept(lambda: self._remembered.keep(resident_id, rows))
         folder.session.version = before + 1
 
         def put_back() -> None:
@@ -136,11 +205,8 @@ class SqlFolders:
             .values(version=version + 1)
         )
         if moved:
-            known = self._known.get(resident_id)
-            if known is None or known["sessions"][(resident_id,)]["version"] != version:
-                (known,) = await self._rows(tables.residents.c.id == resident_id)
-            known["sessions"][(resident_id,)]["version"] = version + 1
-            return known
+            (stored,) = await self._rows(tables.residents.c.id == resident_id)
+            return stored
         taken = select(tables.identities.c.resident_id).where(
             or_(
                 tables.identities.c.resident_id == resident_id,
@@ -150,31 +216,6 @@ class SqlFolders:
         if version or await self._transaction.read(taken):
             raise Conflict("The folder was changed by another process; load it again.")
         return {table.name: {} for table in tables.OF_FOLDER}
-
-    async def _write_changes(self, stored: Rows, rows: Rows) -> None:
-        for table in reversed(tables.OF_FOLDER):
-            for key in stored[table.name].keys() - rows[table.name].keys():
-                await self._transaction.write(delete(table).where(_is(table, key)))
-        for table in tables.OF_FOLDER:
-            old, new = stored[table.name], rows[table.name]
-            added = [row for key, row in new.items() if key not in old]
-            if added:
-                await self._transaction.write(insert(table), added)
-            for key in old.keys() & new.keys():
-                changed = {n: v for n, v in new[key].items() if v != old[key][n]}
-                if changed:
-                    await self._transaction.write(
-                        update(table).where(_is(table, key)).values(changed)
-                    )
-
-    async def _record(self, resident_id: str, stored: Rows, rows: Rows) -> None:
-        """Note who decided what and when; no text, and a hash in place of the resident."""
-        entries = [
-            {"who_sha256": _sha256(resident_id), "what": what, "about": about, "recorded_at": at}
-            for what, about, at in _decisions(stored, rows)
-        ]
-        if entries:
-            await self._transaction.write(insert(tables.audit), entries)
 
     async def erase(self, resident_id: str, at: datetime) -> list[Receipt]:
         """Delete the folder's rows, its inbox and outbox rows; keep a wordless record.
@@ -203,6 +244,7 @@ class SqlFolders:
                 delete(table).where(_belongs_to(table, resident_id))
             )
         self._known.pop(resident_id, None)
+        self._remembered.forget(resident_id)
         if not rows:
             return []
         received = await self._transaction.write(
@@ -285,6 +327,104 @@ class SqlFolders:
         return [_line(row, told.get(row.id), released.get(row.id)) for row in page]
 
 
+def _rows_by_chat(hand: Hand, chat_id: int, remembered: Remembered) -> Rows | None:
+    """All rows of whoever writes in this chat; those remembered where their version is the same."""
+    persons = hand.rows(_PERSON_BY_CHAT, chat=chat_id)
+    if not persons:
+        return None
+    (person,) = persons
+    rows, at = Rows(), 0
+    for table in _PERSON:
+        names = [column.name for column in table.c]
+        held = dict(zip(names, person[at : at + len(names)], strict=True))
+        rows[table.name] = keyed(table, [held])
+        at += len(names)
+    resident_id = person[0]
+    known = remembered.of(resident_id)
+    if known is not None and _version(known, resident_id) == _version(rows, resident_id):
+        return known
+    for table, query in _OF_RESIDENT.items():
+        if table in tables.OF_STORY and not rows["stories"]:
+            rows[table.name] = {}
+        else:
+            found = hand.rows(query, resident=resident_id)
+            rows[table.name] = keyed(table, (row._asdict() for row in found))
+    return rows
+
+
+def _version(rows: Rows, resident_id: str) -> int:
+    return int(rows["sessions"][(resident_id,)]["version"])
+
+
+Change = tuple[Prepared, Mapping[str, Any]]
+
+
+def _save(hand: Hand, resident_id: str, version: int, changes: Sequence[Change]) -> None:
+    """Move the version on by one and make the changes. Raises Conflict when it is another."""
+    if not hand.change(_CLAIM, resident=resident_id, was=version, version=version + 1):
+        raise Conflict("The folder was changed by another process; load it again.")
+    _make(hand, changes)
+
+
+def _make(hand: Hand, changes: Sequence[Change]) -> None:
+    for statement, values in changes:
+        hand.change(statement, **values)
+
+
+def _changes(stored: Rows, rows: Rows) -> list[Change]:
+    """What leads from some rows to others, in an order that keeps every reference whole."""
+    changes: list[Change] = []
+    for table in reversed(tables.OF_FOLDER):
+        for key in stored[table.name].keys() - rows[table.name].keys():
+            changes.append((_deleting(table), _key_of(table, key)))
+    for table in tables.OF_FOLDER:
+        old, new = stored[table.name], rows[table.name]
+        for key, row in new.items():
+            before = old.get(key)
+            if before is None:
+                changes.append((_inserting(table), row))
+            elif row != before:
+                changed = {n: v for n, v in row.items() if v != before[n]}
+                changes.append((_updating(table, tuple(changed)), changed | _key_of(table, key)))
+    return changes
+
+
+def _noted(resident_id: str, stored: Rows, rows: Rows) -> list[Change]:
+    """Who decided what and when; no text, and a hash in place of the resident."""
+    return [
+        (
+            _NOTE,
+            {"who_sha256": _sha256(resident_id), "what": what, "about": about, "recorded_at": at},
+        )
+        for what, about, at in _decisions(stored, rows)
+    ]
+
+
+def _key_of(table: Table, key: Key) -> dict[str, object]:
+    return {
+        f"key_{column.name}": value for column, value in zip(table.primary_key, key, strict=True)
+    }
+
+
+def _by_key(table: Table) -> ColumnElement[bool]:
+    return and_(*(c == bindparam(f"key_{c.name}") for c in table.primary_key))
+
+
+@cache
+def _inserting(table: Table) -> Prepared:
+    return Prepared(insert(table).values({c.name: given(c.name) for c in table.c}))
+
+
+@cache
+def _updating(table: Table, names: tuple[str, ...]) -> Prepared:
+    return Prepared(update(table).where(_by_key(table)).values({n: given(n) for n in names}))
+
+
+@cache
+def _deleting(table: Table) -> Prepared:
+    return Prepared(delete(table).where(_by_key(table)))
+
+
 def _is_number(reference: str) -> bool:
     """Whether it is written as a telegram id is: an integer of at most 64 bits, no zero first."""
     if not reference.isascii() or not reference.isdigit() or len(reference) > 19:
@@ -292,15 +432,17 @@ def _is_number(reference: str) -> bool:
     return str(int(reference)) == reference and int(reference) < 2**63
 
 
-def _belongs_to(table: Table, resident_id: str) -> ColumnElement[bool]:
+def _belongs_to(table: Table, resident_id: object) -> ColumnElement[bool]:
     if table in tables.OF_STORY:
         stories = tables.stories.c
         return table.c.story_id.in_(select(stories.id).where(stories.resident_id == resident_id))
     return table.c["id" if table is tables.residents else "resident_id"] == resident_id
 
 
-def _is(table: Table, key: Key) -> ColumnElement[bool]:
-    return and_(*(column == value for column, value in zip(table.primary_key, key, strict=True)))
+_OF_RESIDENT = {
+    table: Prepared(select(table).where(_belongs_to(table, bindparam("resident"))))
+    for table in (tables.stories, tables.shown_examples, *tables.OF_STORY)
+}
 
 
 def _bound(columns: Sequence[Any], values: Sequence[Any]) -> Iterable[Any]:

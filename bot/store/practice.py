@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import date, datetime, time
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, insert, or_, select, update
 
 from bot.core.movement import Movement, Step
 from bot.core.narrative import Element
@@ -31,6 +31,7 @@ from bot.store.practice_tables import (
     practice_prompts,
     schedules,
 )
+from bot.store.prepared import Prepared
 from bot.store.roles import person
 from bot.store.sending import FAILED, SENDING, SENT, UNKNOWN, WAITING
 from bot.store.tables import groups, outbox
@@ -50,6 +51,13 @@ _STEPS = {
     Step.FINISHED: practice_opens.c.finished_at,
     Step.RELEASED: practice_opens.c.released_at,
 }
+_LAST_OPENING = Prepared(
+    select(deliveries, practice_opens.c.last_opened_at, *_STEPS.values())
+    .select_from(practice_opens.join(deliveries))
+    .where(practice_opens.c.person_sha256 == bindparam("person"))
+    .order_by(practice_opens.c.last_opened_at.desc())
+    .limit(1)
+)
 _AT_ONCE = 500
 
 
@@ -318,21 +326,12 @@ class SqlPractice:
 
     async def last_opening(self, telegram_id: int) -> Opening | None:
         """What this person opened last."""
-        rows = await self._transaction.read(
-            select(
-                deliveries,
-                practice_opens.c.last_opened_at,
-                *(column for column in _STEPS.values()),
-            )
-            .select_from(practice_opens.join(deliveries))
-            .where(practice_opens.c.person_sha256 == person(telegram_id))
-            .order_by(practice_opens.c.last_opened_at.desc())
-            .limit(1)
-        )
+        who = person(telegram_id)
+        rows = await self._transaction.ask(lambda hand: hand.rows(_LAST_OPENING, person=who))
         if not rows:
             return None
         (row,) = rows
-        steps = {step for step, column in _STEPS.items() if row._mapping[column] is not None}
+        steps = {step for step, column in _STEPS.items() if getattr(row, column.name) is not None}
         return Opening(_delivery(row), row.last_opened_at, frozenset({Step.OPENED, *steps}))
 
     async def reached(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from datetime import timedelta
+from types import ModuleType
+from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import and_, bindparam, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
+from bot.store.prepared import Hand, Prepared, given
 from bot.store.tables import inbox
-from bot.store.transaction import Transaction, in_lanes
+from bot.store.transaction import Transaction, announce, in_lanes, lanes_given
+from bot.usecases.crew import lane_of
 from bot.usecases.ports import AlreadyDone, InboxItem, SetAside
 
 A_SILENT_WEEK = timedelta(days=7)
@@ -17,6 +22,65 @@ Update.update_id), and it redelivers for 24 hours only: an equal id a week later
 
 _AT_ONCE = 500
 WAITING, DONE, QUARANTINED = "waiting", "done", "quarantined"
+
+
+_KEPT = ("update_id", "chat_id", "payload", "state", "attempts", "received_at")
+_MINE = inbox.c.update_id == bindparam("update")
+
+
+def _keeping(engine: ModuleType) -> Any:
+    """Insert; or begin anew with an id that was handled long ago."""
+    row = engine.insert(inbox).values({name: given(name) for name in _KEPT})
+    return row.on_conflict_do_update(
+        index_elements=[inbox.c.update_id],
+        set_={name: row.excluded[name] for name in _KEPT[1:]} | {"reason": None},
+        where=and_(inbox.c.state == DONE, inbox.c.received_at <= bindparam("long_ago")),
+    ).returning(inbox.c.update_id)
+
+
+_KEEP = Prepared(_keeping(sqlite), _keeping(postgresql))
+_DONE = Prepared(
+    update(inbox).where(_MINE, inbox.c.state != DONE).values(state=DONE, payload="", reason=None)
+)
+_IS_DONE = Prepared(select(inbox.c.update_id).where(_MINE, inbox.c.state == DONE))
+
+
+_WAITING = Prepared(
+    select(
+        inbox.c.update_id,
+        inbox.c.chat_id,
+        inbox.c.payload,
+        inbox.c.received_at,
+        inbox.c.attempts,
+    )
+    .where(inbox.c.state == WAITING, in_lanes(inbox.c.chat_id))
+    .order_by(inbox.c.update_id)
+    .limit(bindparam("most"))
+)
+
+
+def _keep(hand: Hand, items: Sequence[InboxItem], new: set[int]) -> None:
+    for item in items:
+        found = hand.rows(
+            _KEEP,
+            update_id=item.update_id,
+            chat_id=item.chat_id,
+            payload=item.payload,
+            state=WAITING,
+            attempts=item.attempts,
+            received_at=item.received_at,
+            long_ago=item.received_at - A_SILENT_WEEK,
+        )
+        if found:
+            new.add(item.update_id)
+    for lane in {lane_of(item.chat_id) for item in items if item.update_id in new}:
+        announce(hand, "in", lane)
+
+
+def _done(hand: Hand, update_ids: Sequence[int]) -> None:
+    for one in update_ids:
+        if not hand.change(_DONE, update=one) and hand.rows(_IS_DONE, update=one):
+            raise AlreadyDone
 
 
 class SqlInbox:
@@ -30,30 +94,18 @@ class SqlInbox:
 
         A handled update of a week ago or more does not count: Telegram reuses ids by then.
         """
-        await self._transaction.write(
-            delete(inbox).where(
-                inbox.c.update_id == item.update_id,
-                inbox.c.state == DONE,
-                inbox.c.received_at <= item.received_at - A_SILENT_WEEK,
-            )
-        )
-        row = {
-            "update_id": item.update_id,
-            "chat_id": item.chat_id,
-            "payload": item.payload,
-            "state": WAITING,
-            "attempts": item.attempts,
-            "received_at": item.received_at,
-        }
-        if self._transaction.dialect == "postgresql":
-            from sqlalchemy.dialects.postgresql import insert as insert_or_not
-        else:
-            from sqlalchemy.dialects.sqlite import insert as insert_or_not  # type: ignore[assignment]
-        kept = insert_or_not(inbox).values(row).on_conflict_do_nothing()
-        new = await self._transaction.write_returning(kept.returning(inbox.c.update_id))
-        if new:
-            await self._transaction.announce("in", item.chat_id)
+        new: set[int] = set()
+        await self._transaction.now(lambda hand: _keep(hand, [item], new))
         return bool(new)
+
+    async def keep(self, items: Sequence[InboxItem]) -> Set[int]:
+        """Keep updates as `put` does; the set holds the ids that were new once this is committed.
+
+        It is empty before.
+        """
+        new: set[int] = set()
+        self._transaction.later(lambda hand: _keep(hand, items, new))
+        return new
 
     async def waiting(
         self, limit: int = 1000, lanes: Collection[int] | None = None
@@ -62,38 +114,17 @@ class SqlInbox:
 
         Of the chats in `lanes`, or of all.
         """
-        columns = (
-            inbox.c.update_id,
-            inbox.c.chat_id,
-            inbox.c.payload,
-            inbox.c.received_at,
-            inbox.c.attempts,
-        )
-        rows = await self._transaction.read(
-            select(*columns)
-            .where(inbox.c.state == WAITING, in_lanes(inbox.c.chat_id, lanes))
-            .order_by(inbox.c.update_id)
-            .limit(limit)
-        )
+        ours = lanes_given(lanes)
+        rows = await self._transaction.ask(lambda hand: hand.rows(_WAITING, most=limit, lanes=ours))
         return [InboxItem(**row._asdict()) for row in rows]
 
     async def done(self, update_ids: Sequence[int]) -> None:
         """Mark as handled and blank the payload; the id stays, so a repeat is recognised.
 
-        Raises AlreadyDone when one of them was done before: this unit of work must not be kept.
+        Raises AlreadyDone, at the latest when it is committed, when one of them was done before:
+        this unit of work must not be kept.
         """
-        for start in range(0, len(update_ids), _AT_ONCE):
-            some = inbox.c.update_id.in_(update_ids[start : start + _AT_ONCE])
-            now_done = await self._transaction.write_returning(
-                update(inbox)
-                .where(some, inbox.c.state != DONE)
-                .values(state=DONE, payload="", reason=None)
-                .returning(inbox.c.update_id)
-            )
-            are_done = select(func.count()).select_from(inbox).where(some, inbox.c.state == DONE)
-            (found,) = await self._transaction.read(are_done)
-            if found[0] > len(now_done):
-                raise AlreadyDone
+        self._transaction.later(lambda hand: _done(hand, update_ids))
 
     async def attempted(self, update_ids: Sequence[int]) -> None:
         """Count one more try at handling."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
+from bot.store.prepared import Prepared
 from bot.store.tables import seats
 from bot.store.transaction import Transaction
 from bot.usecases.ports import Seat
+
+_OF = Prepared(select(seats).where(seats.c.telegram_id == bindparam("person")))
 
 
 class SqlSeats:
@@ -19,7 +22,7 @@ class SqlSeats:
 
     async def of(self, telegram_id: int) -> Seat | None:
         """This person's seat, if they ever came to the desk."""
-        rows = await self._transaction.read(select(seats).where(seats.c.telegram_id == telegram_id))
+        rows = await self._transaction.ask(lambda hand: hand.rows(_OF, person=telegram_id))
         return Seat(**rows[0]._asdict()) if rows else None
 
     async def save(self, seat: Seat) -> None:

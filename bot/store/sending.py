@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from types import ModuleType
+from typing import Any
 
-from sqlalchemy import and_, delete, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
+from bot.store.prepared import Hand, Prepared, given
 from bot.store.tables import groups, keyboards, outbox, recipients
-from bot.store.transaction import Transaction, in_lanes
+from bot.store.transaction import Transaction, announce, in_lanes, lanes_given
+from bot.usecases.crew import lane_of
 from bot.usecases.ports import OutboxItem, PauseReason, Queued
 
 WAITING, SENDING, SENT, FAILED, UNKNOWN = "waiting", "sending", "sent", "failed", "unknown"
@@ -25,6 +30,75 @@ _ITEM = (
 )
 
 
+_ADDED = ("chat_id", "body", "state", "attempts", "urgency", "repeatable", "topic", "story_id")
+_ADD = Prepared(
+    insert(outbox).values({name: given(name) for name in _ADDED}).returning(outbox.c.id)
+)
+_MINE = outbox.c.id == bindparam("item")
+_GOES_ON = or_(outbox.c.state == WAITING, outbox.c.state == SENDING)
+_ONE = Prepared(
+    select(*_ITEM, keyboards.c.message_id.label("keyboard"))
+    .select_from(outbox.outerjoin(keyboards, keyboards.c.chat_id == outbox.c.chat_id))
+    .where(_MINE, _GOES_ON)
+)
+_QUEUED = Prepared(
+    select(outbox.c.id, outbox.c.chat_id, outbox.c.urgency)
+    .where(
+        outbox.c.state == WAITING,
+        outbox.c.id > bindparam("after"),
+        in_lanes(outbox.c.chat_id),
+    )
+    .order_by(outbox.c.id)
+    .limit(bindparam("most"))
+)
+_SENDING = Prepared(update(outbox).where(_MINE, outbox.c.state == WAITING).values(state=SENDING))
+_INTERRUPTED = Prepared(
+    update(outbox)
+    .where(outbox.c.state == SENDING, in_lanes(outbox.c.chat_id))
+    .values(state=UNKNOWN, body={}, reason=given("reason"))
+)
+_SETTLED = Prepared(
+    update(outbox)
+    .where(_MINE)
+    .values({"body": {}} | {name: given(name) for name in ("state", "reason", "message_id")})
+)
+_ATTEMPTED = Prepared(
+    update(outbox).where(_MINE, _GOES_ON).values(state=WAITING, attempts=outbox.c.attempts + 1)
+)
+_KEYBOARD = Prepared(select(keyboards.c.message_id).where(keyboards.c.chat_id == bindparam("chat")))
+_CLOSE_KEYBOARD = Prepared(delete(keyboards).where(keyboards.c.chat_id == bindparam("chat")))
+
+
+def _opening(engine: ModuleType) -> Any:
+    row = engine.insert(keyboards).values(chat_id=given("chat_id"), message_id=given("message_id"))
+    return row.on_conflict_do_update(
+        index_elements=[keyboards.c.chat_id], set_={"message_id": row.excluded.message_id}
+    )
+
+
+_OPEN_KEYBOARD = Prepared(_opening(sqlite), _opening(postgresql))
+
+
+def _add(hand: Hand, items: Sequence[OutboxItem]) -> list[int]:
+    ids = []
+    for item in items:
+        (added,) = hand.rows(
+            _ADD,
+            chat_id=item.chat_id,
+            body=dict(item.body),
+            state=WAITING,
+            attempts=item.attempts,
+            urgency=item.urgency,
+            repeatable=item.repeatable,
+            topic=item.topic,
+            story_id=item.story,
+        )
+        ids.append(int(added.id))
+    for lane in {lane_of(item.chat_id) for item in items}:
+        announce(hand, "out", lane)
+    return ids
+
+
 class SqlOutbox:
     """The port Outbox, within one transaction."""
 
@@ -33,25 +107,12 @@ class SqlOutbox:
 
     async def add(self, items: Sequence[OutboxItem]) -> list[int]:
         """Keep messages in order; returns their ids."""
-        ids = []
-        for item in items:
-            row = {
-                "chat_id": item.chat_id,
-                "body": dict(item.body),
-                "state": WAITING,
-                "attempts": item.attempts,
-                "urgency": item.urgency,
-                "repeatable": item.repeatable,
-                "topic": item.topic,
-                "story_id": item.story,
-            }
-            (added,) = await self._transaction.write_returning(
-                insert(outbox).values(row).returning(outbox.c.id)
-            )
-            ids.append(int(added.id))
-        for chat in {item.chat_id for item in items}:
-            await self._transaction.announce("out", chat)
-        return ids
+        return await self._transaction.now(lambda hand: _add(hand, items))
+
+    async def queue(self, items: Sequence[OutboxItem]) -> None:
+        """The same for whoever needs no ids, which are given when it is committed."""
+        if items:
+            self._transaction.later(lambda hand: _add(hand, items))
 
     async def waiting(self, limit: int = 1000) -> list[OutboxItem]:
         """Unsent messages, oldest first."""
@@ -67,28 +128,23 @@ class SqlOutbox:
 
         To the chats in `lanes`, or to all.
         """
-        rows = await self._transaction.read(
-            select(outbox.c.id, outbox.c.chat_id, outbox.c.urgency)
-            .where(
-                outbox.c.state == WAITING,
-                outbox.c.id > after,
-                in_lanes(outbox.c.chat_id, lanes),
-            )
-            .order_by(outbox.c.id)
-            .limit(limit)
+        ours = lanes_given(lanes)
+        rows = await self._transaction.ask(
+            lambda hand: hand.rows(_QUEUED, after=after, most=limit, lanes=ours)
         )
         return [Queued(**row._asdict()) for row in rows]
 
     async def one(self, item_id: int) -> OutboxItem | None:
-        """A message if it still waits (or is `sending`); None once settled or erased."""
-        rows = await self._transaction.read(
-            select(*_ITEM).where(outbox.c.id == item_id, outbox.c.state.in_((WAITING, SENDING)))
-        )
+        """A message if it still waits (or is `sending`); None once settled or erased.
+
+        With the message whose buttons are open in its chat.
+        """
+        rows = await self._transaction.ask(lambda hand: hand.rows(_ONE, item=item_id))
         return OutboxItem(**rows[0]._asdict()) if rows else None
 
     async def sent(self, item_id: int, message_id: int | None) -> None:
         """Mark as sent and blank the body."""
-        await self._set(item_id, state=SENT, body={}, message_id=message_id)
+        self._settle(item_id, SENT, message_id=message_id)
 
     async def message_of(self, item_id: int) -> int | None:
         """Telegram's id of a message that was sent; None when none is known."""
@@ -97,37 +153,31 @@ class SqlOutbox:
         )
         return rows[0].message_id if rows else None
 
-    async def sending(self, item_id: int) -> None:
-        """Note, before trying, that an unrepeatable message is on its way."""
-        await self._transaction.write(
-            update(outbox)
-            .where(outbox.c.id == item_id, outbox.c.state == WAITING)
-            .values(state=SENDING)
-        )
+    async def sending(self, item_id: int) -> bool:
+        """Note, before trying, that an unrepeatable message is on its way.
+
+        False when it did not wait any more: somebody else took it, and may be sending it.
+        """
+        return bool(await self._transaction.now(lambda hand: hand.change(_SENDING, item=item_id)))
 
     async def unknown(self, item_id: int, reason: str) -> None:
         """Nobody knows whether this message arrived; it is not tried again; body blanked."""
-        await self._set(item_id, state=UNKNOWN, body={}, reason=reason)
+        self._settle(item_id, UNKNOWN, reason)
 
     async def interrupted(self, reason: str, lanes: Collection[int] | None = None) -> int:
         """What is `sending`, to `lanes` or all, becomes `unknown`, as after a crash; how many."""
-        return await self._transaction.write(
-            update(outbox)
-            .where(outbox.c.state == SENDING, in_lanes(outbox.c.chat_id, lanes))
-            .values(state=UNKNOWN, body={}, reason=reason)
+        ours = lanes_given(lanes)
+        return await self._transaction.now(
+            lambda hand: hand.change(_INTERRUPTED, reason=reason, lanes=ours)
         )
 
     async def failed(self, item_id: int, reason: str) -> None:
         """Give up on a message; `reason` is an error's class name; the body is blanked."""
-        await self._set(item_id, state=FAILED, body={}, reason=reason)
+        self._settle(item_id, FAILED, reason)
 
     async def attempted(self, item_id: int) -> None:
         """Count one more try that surely sent nothing; what was `sending` waits again."""
-        await self._transaction.write(
-            update(outbox)
-            .where(outbox.c.id == item_id, outbox.c.state.in_((WAITING, SENDING)))
-            .values(state=WAITING, attempts=outbox.c.attempts + 1)
-        )
+        self._transaction.later(lambda hand: hand.change(_ATTEMPTED, item=item_id))
 
     async def counts(self) -> Mapping[str, int]:
         """How many are `waiting`, `sending`, `sent`, `failed` and `unknown`."""
@@ -139,21 +189,31 @@ class SqlOutbox:
 
     async def keyboard(self, chat_id: int) -> int | None:
         """The message whose buttons are still open in this chat."""
-        rows = await self._transaction.read(
-            select(keyboards.c.message_id).where(keyboards.c.chat_id == chat_id)
-        )
+        rows = await self._transaction.ask(lambda hand: hand.rows(_KEYBOARD, chat=chat_id))
         return int(rows[0].message_id) if rows else None
 
     async def set_keyboard(self, chat_id: int, message_id: int | None) -> None:
         """Remember, or forget, which message holds the open buttons."""
-        await self._transaction.write(delete(keyboards).where(keyboards.c.chat_id == chat_id))
-        if message_id is not None:
-            await self._transaction.write(
-                insert(keyboards).values(chat_id=chat_id, message_id=message_id)
-            )
 
-    async def _set(self, item_id: int, **values: object) -> None:
-        await self._transaction.write(update(outbox).where(outbox.c.id == item_id).values(**values))
+        def job(hand: Hand) -> None:
+            if message_id is None:
+                hand.change(_CLOSE_KEYBOARD, chat=chat_id)
+            else:
+                hand.change(_OPEN_KEYBOARD, chat_id=chat_id, message_id=message_id)
+
+        self._transaction.later(job)
+
+    def _settle(
+        self, item_id: int, state: str, reason: str | None = None, message_id: int | None = None
+    ) -> None:
+        def job(hand: Hand) -> None:
+            hand.change(_SETTLED, item=item_id, state=state, reason=reason, message_id=message_id)
+
+        self._transaction.later(job)
+
+
+_RESUME = Prepared(delete(recipients).where(recipients.c.chat_id == bindparam("chat")))
+_PAUSED = Prepared(select(recipients.c.chat_id, recipients.c.reason))
 
 
 class SqlRecipients:
@@ -186,9 +246,13 @@ class SqlRecipients:
             await self._transaction.write(delete(recipients).where(recipients.c.chat_id == chat_id))
         )
 
+    async def heard_from(self, chat_id: int) -> None:
+        """The same, for whoever need not know."""
+        self._transaction.later(lambda hand: hand.change(_RESUME, chat=chat_id))
+
     async def paused(self) -> Mapping[int, PauseReason]:
         """Every paused chat with its reason."""
-        rows = await self._transaction.read(select(recipients.c.chat_id, recipients.c.reason))
+        rows = await self._transaction.ask(lambda hand: hand.rows(_PAUSED))
         return {row.chat_id: row.reason for row in rows}
 
     async def drop(self, before: datetime) -> int:

@@ -3,7 +3,8 @@
 Reading takes no lock, so a long list delays nobody. The first write ends the reading phase and
 takes the write lock at once: two writers wait for each other instead of deadlocking half-way.
 What was read before the first write may have changed by then; that is why a folder carries a
-version and an inbox row its state. PostgreSQL's READ COMMITTED gives the same promise.
+version and an inbox row its state. On both engines reading sees one moment. A prepared job may see
+a later one than a list does, and on PostgreSQL each of its statements one of its own.
 """
 
 from __future__ import annotations
@@ -12,56 +13,115 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, CursorResult, Row, exc, func, select, true
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    CursorResult,
+    Integer,
+    Row,
+    bindparam,
+    cast,
+    exc,
+    func,
+    select,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql import Executable
 
 from bot.store.errors import plainly, sentence
-from bot.usecases.crew import LANES, lane_of
+from bot.store.prepared import EngineHand, Hand, Job, Prepared, T
+from bot.store.together import Hands, carry_out
+from bot.usecases.crew import LANES
 from bot.usecases.ports import Conflict, StoreUnavailable
 
 Phase = Literal["none", "reading", "writing"]
 PHASE = "coach_phase"
 """The execution option by which the engine's `begin` hook knows which BEGIN to send."""
 
-
+ISOLATION = {"reading": "REPEATABLE READ", "writing": "READ COMMITTED"}
+"""PostgreSQL's; set with the BEGIN that comes anyway."""
 CHANNEL = "coach"
 """Where processes that work together announce what they kept for each other."""
 
 
-def in_lanes(chat: ColumnElement[int], lanes: Collection[int] | None) -> ColumnElement[bool]:
-    """Whether a chat is in one of `lanes`; None is all of them."""
-    if lanes is None:
-        return true()
-    return (func.abs(chat) % LANES).in_(sorted(lanes))
+_NOTIFY = Prepared(select(func.pg_notify(CHANNEL, bindparam("note"))))
+
+
+def announce(hand: Hand, kind: str, lane: int) -> None:
+    """Once this is committed, wake whoever serves a lane; alone, nobody needs to be told."""
+    if hand.dialect == "postgresql":
+        hand.rows(_NOTIFY, note=f"{kind}:{lane}")
+
+
+def in_lanes(chat: ColumnElement[int]) -> ColumnElement[bool]:
+    """Whether a chat is in one of the lanes given as `lanes`, by `lanes_given`."""
+    given = bindparam("lanes", type_=BigInteger)
+    return given.bitwise_rshift(cast(func.abs(chat) % LANES, Integer)).bitwise_and(1) == 1
+
+
+def lanes_given(lanes: Collection[int] | None) -> int:
+    """Lanes as the 64 bits of a database's whole number; None is all of them."""
+    bits = sum(1 << lane for lane in lanes) if lanes is not None else (1 << LANES) - 1
+    return bits - (1 << LANES) if bits >> (LANES - 1) else bits
 
 
 class Transaction:
     """What the repositories share. `writers` queues this process's writers; None for no queue.
 
-    `wait` is how many seconds to queue before giving up with StoreUnavailable.
+    `wait` is how many seconds to queue before giving up with StoreUnavailable. `hands` carry out
+    prepared jobs where no ordinary statement has to stand beside them in one transaction.
     """
 
     def __init__(
-        self, engine: AsyncEngine, place: str, writers: asyncio.Lock | None, wait: float
+        self,
+        engine: AsyncEngine,
+        place: str,
+        writers: asyncio.Lock | None,
+        wait: float,
+        hands: Hands,
     ) -> None:
         self._engine = engine
         self._place = place
         self._writers = writers
         self._wait = wait
+        self._hands = hands
+        self._later: list[Job[object]] = []
         self._phase: Phase = "none"
         self._queued = False
         self._connection: AsyncConnection | None = None
         self._undo: list[Callable[[], None]] = []
+        self._then: list[Callable[[], None]] = []
 
     @property
     def dialect(self) -> str:
         """`sqlite` or `postgresql`."""
         return self._engine.dialect.name
 
+    @property
+    def is_writing(self) -> bool:
+        """Whether something was changed, so that what follows must see it."""
+        return self._phase == "writing" or bool(self._later)
+
+    async def ask(self, job: Job[T]) -> T:
+        """What a prepared job reads; it sees what was changed before."""
+        return await (self.now(job) if self.is_writing else self._hands.ask(job))
+
+    async def now(self, job: Job[T]) -> T:
+        """Change something by a prepared job whose outcome is needed at once."""
+        connection = await self._writing()
+        with plainly(self._place):
+            return await connection.run_sync(lambda one: job(EngineHand(one)))
+
+    def later(self, job: Job[object]) -> None:
+        """Change something by a prepared job: with the next statement, or when it is committed.
+
+        What it raises comes then, with nothing of this transaction kept.
+        """
+        self._later.append(job)
+
     async def read(self, statement: Executable) -> Sequence[Row[Any]]:
         """All rows of a query."""
-        connection = await self._in("writing" if self._phase == "writing" else "reading")
+        connection = await (self._writing() if self.is_writing else self._in("reading"))
         with plainly(self._place):
             return (await connection.execute(statement)).all()
 
@@ -80,32 +140,52 @@ class Transaction:
     async def _change(
         self, statement: Executable, values: Sequence[Mapping[str, Any]] | None
     ) -> CursorResult[Any]:
-        connection = await self._in("writing")
+        connection = await self._writing()
         with plainly(self._place):
             try:
                 return await connection.execute(statement, values)
             except exc.IntegrityError:
                 raise Conflict("Another process wrote the same row; load again.") from None
 
-    async def announce(self, kind: str, chat: int) -> None:
-        """Once this is committed, wake whoever serves the chat; alone, nobody needs to be told."""
-        if self.dialect == "postgresql":
-            await self.read(select(func.pg_notify(CHANNEL, f"{kind}:{lane_of(chat)}")))
+    async def _writing(self) -> AsyncConnection:
+        """The connection, with all that was left for later done."""
+        connection = await self._in("writing")
+        if self._later:
+            jobs, self._later = self._later, []
+            with plainly(self._place):
+                await connection.run_sync(lambda one: carry_out(jobs, EngineHand(one)))
+        return connection
 
     def if_undone(self, undo: Callable[[], None]) -> None:
         """Call `undo` if what was written so far is rolled back."""
         self._undo.append(undo)
 
+    def if_kept(self, then: Callable[[], None]) -> None:
+        """Call `then` once what was written so far is durable."""
+        self._then.append(then)
+
     async def commit(self) -> None:
         """Make everything durable; the next statement begins a new transaction."""
-        if self._connection is not None:
+        if self._phase == "writing":
+            connection = await self._writing()
+            with plainly(self._place):
+                await connection.commit()
+        elif self._later:
+            jobs, self._later = self._later, []
+            await self._hands.commit(jobs)
+        elif self._connection is not None:
             with plainly(self._place):
                 await self._connection.commit()
+        for then in self._then:
+            then()
+        self._then.clear()
         self._undo.clear()
         self._leave_phase()
 
     async def close(self) -> None:
         """Undo what was not committed and give the connection back."""
+        self._later.clear()
+        self._then.clear()
         connection, self._connection = self._connection, None
         try:
             if connection is not None:
@@ -126,8 +206,12 @@ class Transaction:
                 await self._connection.rollback()
             if phase == "writing":
                 await self._queue()
+            options: dict[str, Any] = {PHASE: phase}
+            if self.dialect == "postgresql":
+                # What is read in several queries is of one moment; what is written is of now.
+                options["isolation_level"] = ISOLATION[phase]
             with plainly(self._place):
-                await self._connection.execution_options(**{PHASE: phase})
+                await self._connection.execution_options(**options)
             self._phase = phase
         return self._connection
 

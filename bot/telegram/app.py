@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from telegram.request import BaseRequest
 
@@ -75,20 +76,21 @@ class TelegramCoach:
         unless `request` leads to a Bot API in this process, which has none. `organized` makes the
         organizers' and staff's side around Telegram, waking the sender; without it there are only
         residents. `files` gives what lies with us to be handed over, `draw` makes pictures.
-        In a `crew` we serve the chats it gives us, and fetch and push only while we lead it;
+        In a `crew` we serve the chats it gives us, and fetch or push only while that is ours;
         without `takes_in` we leave all updates to others of the crew.
         """
         self._crew: Crew = crew or Alone()
         self._takes_in = takes_in
-        self._arrivals = asyncio.Event()
+        self._arrivals, self._taken_up = asyncio.Event(), asyncio.Event()
+        self._taken_up.set()
         meter = meter or Unmeasured()
         bot = PatientBot(
             token,
             meter,
             base_url=f"{base_url or TELEGRAM}/bot",
             base_file_url=f"{base_url or TELEGRAM}/file/bot",
-            request=request,
-            get_updates_request=updates_request,
+            request=request or _over_http(),
+            get_updates_request=updates_request or _over_http(connections=2),
         )
         self._bot, self._store, self._clock, self._words = bot, store, clock, words
         limits = Limits(figures or (UNLIMITED if request else None))
@@ -110,7 +112,7 @@ class TelegramCoach:
         self._turns.may_act, self._turns.room = self._sender.may_act, self._sender.room
         self._lanes = Lanes(store, self._turns, self._crew)
         self._residents = residents
-        self._queue = DurableQueue(store, clock, self._arrived, meter)
+        self._queue = DurableQueue(store, clock, self._kept, meter)
         self._webhook = Webhook(bot, self._queue, hook) if hook else None
         self._say, self._patience = say, patience
         self._ingress: Ingress | None = self._webhook
@@ -132,7 +134,7 @@ class TelegramCoach:
         # All that waits is taken up now, in order; what is put back later is for `_look`.
         await self._returned(lambda item: None)
         await self._lanes.resume()
-        if self._takes_in and (self._webhook or self._crew.leads):
+        if self._takes_in and (self._webhook or self._crew.fetches):
             await self._take_in()
         self._background = [
             asyncio.create_task(self._introduce(), name="introducing"),
@@ -157,7 +159,9 @@ class TelegramCoach:
 
     def arrived(self) -> None:
         """Another process kept an update for a chat of ours."""
-        self._arrivals.set()
+        if self._crew.lanes is not None:
+            self._taken_up.clear()
+            self._arrivals.set()
 
     def queued(self) -> None:
         """Another process queued a message for a chat of ours."""
@@ -166,7 +170,7 @@ class TelegramCoach:
     def reassigned(self) -> None:
         """We serve other chats than before."""
         self._sender.reassigned()
-        self._arrivals.set()
+        self.arrived()
 
     def busy(self) -> frozenset[int]:
         """The lanes in which a turn or a message is under way."""
@@ -176,8 +180,17 @@ class TelegramCoach:
         self._residents.hurry(item.chat_id)
         self._lanes.wake(item)
 
+    def _kept(self, item: InboxItem) -> None:
+        """We kept an update ourselves."""
+        if self._crew.lanes is None:
+            self._arrived(item)
+        else:
+            # An earlier one of the same chat may have been kept by another process a moment ago,
+            # and its news still be on the way: the disk knows both, in order.
+            self.arrived()
+
     async def _take_up(self) -> None:
-        """Take up what others kept for chats of ours."""
+        """Take up what was kept for chats of ours, by others or by us."""
         while True:
             await self._arrivals.wait()
             self._arrivals.clear()
@@ -185,8 +198,12 @@ class TelegramCoach:
                 await self._lanes.resume(self._arrived)
             except Exception as error:
                 log.warning("inbox not looked at: %s", place_of(error))
+                self._taken_up.set()
                 await asyncio.sleep(1)
-                self._arrivals.set()
+                self.arrived()
+            else:
+                if not self._arrivals.is_set():
+                    self._taken_up.set()
 
     async def _take_in(self) -> None:
         """Let updates in; what Telegram refuses shows in `refused`."""
@@ -203,7 +220,7 @@ class TelegramCoach:
             refused.set_result(asking.result())
 
     async def _lead(self) -> None:
-        """While we lead: fetch updates, unless they are brought, and push what is due."""
+        """While it is ours: fetch updates, unless they are brought, and push what is due."""
         pushing: asyncio.Task[None] | None = None
         try:
             while True:
@@ -221,9 +238,9 @@ class TelegramCoach:
                 await ended([pushing])
 
     async def _fetch_or_not(self) -> None:
-        if self._crew.leads and self._ingress is None:
+        if self._crew.fetches and self._ingress is None:
             await self._take_in()
-        elif not self._crew.leads and self._ingress is not None:
+        elif not self._crew.fetches and self._ingress is not None:
             await self._end_ingress()
 
     async def _end_ingress(self) -> None:
@@ -242,7 +259,8 @@ class TelegramCoach:
 
         What waits for a disk that cannot be written is not waited for; see `failure`.
         """
-        while not (self._lanes.is_idle and self._sender.is_idle):
+        while not (self._taken_up.is_set() and self._lanes.is_idle and self._sender.is_idle):
+            await self._taken_up.wait()
             await self._lanes.idle()
             await self._sender.idle()
 
@@ -275,7 +293,7 @@ class TelegramCoach:
             try:
                 await self._returned(self._lanes.wake)
                 # Should the news of something be lost, it is found here.
-                self._arrivals.set()
+                self.arrived()
             except Exception as error:
                 log.warning("quarantine not looked at: %s", place_of(error))
 
@@ -333,6 +351,13 @@ class TelegramCoach:
         if self._webhook is not None and self._webhook.pending is not None:
             found["telegram"] = {"pending": self._webhook.pending}
         return found
+
+
+def _over_http(**settings: Any) -> BaseRequest:
+    """Loaded only where there is a network: a conversation in the terminal has none."""
+    from bot.telegram.http import AiohttpRequest
+
+    return AiohttpRequest(**settings)
 
 
 async def _scrub(store: Store, clock: Clock) -> None:

@@ -87,12 +87,10 @@ class DurableQueue:
     async def _commit(self, items: Sequence[InboxItem]) -> None:
         try:
             async with self._store.work() as work:
-                new = set()
                 for item in items:
-                    if await work.inbox.put(item):
-                        new.add(item.update_id)
-                        if item.update_id < 0:
-                            await work.inbox.quarantine([item.update_id], UNREADABLE)
+                    if item.update_id < 0 and await work.inbox.put(item):
+                        await work.inbox.quarantine([item.update_id], UNREADABLE)
+                new = await work.inbox.keep([item for item in items if item.update_id >= 0])
                 await work.commit()
         except Exception as error:
             log.error("updates not acknowledged: %s", type(error).__name__)

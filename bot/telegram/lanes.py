@@ -33,7 +33,7 @@ TRIES = 3
 """Times a failing update is tried before it is set aside."""
 AT_ONE_TIME = 10_000
 """Updates taken up from disk at one time."""
-PAUSES = (0.5, 1, 2, 5, 10, 30)
+PAUSES = (0.5, 1, 2, 5)
 """Seconds between tries while the database cannot be written."""
 
 
@@ -255,6 +255,10 @@ class Lanes:
             except StoreUnavailable as error:
                 await self._wait_for_store(chat, taken[-1], error, pause)
                 pause += 1
+                if not self._crew.serves(chat):
+                    # Nobody's, or another's by now, who finds it on disk; so do we, should it be
+                    # ours again.
+                    return False
             else:
                 self._stuck.discard(chat)
                 if not self._stuck:

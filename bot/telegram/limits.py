@@ -18,8 +18,8 @@ from bot.usecases.ports import Urgency
 class Window:
     """At most `calls` in any `seconds`; pushes leave the last `kept_for_replies` of them free.
 
-    With `spread`, pushes keep most of a call's share of the time from the call before, so that
-    room falls free all the time and a reply never waits for the end of a burst.
+    With `spread`, pushes are dealt over the time evenly, so that room falls free all the time and
+    a reply never waits for the end of a burst. What comes late catches up, by a little at a time.
     """
 
     calls: int
@@ -48,7 +48,7 @@ class Figures:
     Telegram slows a whole bot, not a chat, when `global_chats` refuse within `global_seconds`.
     """
 
-    overall: Window | None = Window(30, 1.0, kept_for_replies=2, spread=True)
+    overall: Window | None = Window(30, 1.0, kept_for_replies=1, spread=True)
     private: Pace | None = Pace(8, 1.0, kept_for_replies=4)
     group: Pace | None = Pace(3, 1.0, kept_for_replies=1)
     group_minute: Window | None = Window(20, 60.0, kept_for_replies=5)
@@ -82,19 +82,25 @@ class Limits:
         self._chats: dict[int, _Chat] = {}
         self._refusals: deque[tuple[float, int]] = deque()
         self._all_rest_until = 0.0
+        self._next_push_at = 0.0
         self._prune_at = PRUNE_AT
         self._overall = self._figures.overall
+        self._ours = 0
 
-    def part(self, share: float) -> None:
+    def part(self, share: float, now: float) -> None:
         """Keep to a part of what the whole bot may do, 0 to 1: others keep to the rest.
 
+        What we gain was another's, who may have used it just now: it is ours a window later.
         At least one call in each window is ours: a bot of fifty processes is none of ours.
         """
         whole = self._figures.overall
         if whole is not None:
             calls = max(1, int(whole.calls * share))
+            before, self._ours = self._ours, calls if share else 0
+            self._calls.extend([now] * (self._ours - before))
             kept = min(whole.kept_for_replies, calls - 1)
-            self._overall = replace(whole, calls=calls, kept_for_replies=kept)
+            seconds = whole.seconds * (APART if share < 1 else 1.0)
+            self._overall = replace(whole, calls=calls, seconds=seconds, kept_for_replies=kept)
 
     def wait(self, chat: int, urgency: Urgency, now: float) -> float:
         """Seconds until this chat may be called; 0 for at once."""
@@ -103,6 +109,8 @@ class Limits:
     def wait_of_all(self, urgency: Urgency, now: float) -> float:
         """Seconds until any chat at all may be called."""
         free_at = _free_at(self._calls, self._overall, urgency, now)
+        if urgency == "push":
+            free_at = max(free_at, self._next_push_at)
         return max(0.0, free_at - now, self._all_rest_until - now)
 
     def wait_of_chat(self, chat: int, urgency: Urgency, now: float) -> float:
@@ -118,8 +126,15 @@ class Limits:
         free_at = max(free_at, _free_at(known.calls, self._window(chat), urgency, now))
         return max(0.0, free_at - now)
 
-    def take(self, chat: int, now: float) -> None:
+    def take(self, chat: int, now: float, urgency: Urgency = "reply") -> None:
         """A call is made now, whether or not there was room for it."""
+        whole = self._overall
+        if whole is not None and whole.spread and urgency == "push":
+            share = whole.seconds / max(1, whole.calls - whole.kept_for_replies)
+            late = now - self._next_push_at
+            # After a pause there is nothing to make up for.
+            due = now if late > PAUSED else max(self._next_push_at, now - CATCHES_UP)
+            self._next_push_at = due + share
         known = self._chats.setdefault(chat, _Chat())
         if self._figures.overall is not None:
             self._calls.append(now)
@@ -131,11 +146,21 @@ class Limits:
         if len(self._chats) > self._prune_at:
             self._forget_quiet_chats(now)
 
+    def give_back(self, chat: int, taken_at: float) -> None:
+        """A call taken at that moment is not made then; it is taken anew when it is."""
+        known = self._chats.get(chat)
+        for calls in (self._calls, known.calls if known else ()):
+            if taken_at in calls:
+                calls.remove(taken_at)  # type: ignore[union-attr]
+        pace = self._pace(chat)
+        if known is not None and pace is not None:
+            known.spent_until -= pace.seconds
+
     def try_take(self, chat: int, urgency: Urgency, now: float) -> bool:
         """Take a call if it may be made at once; for what is left out when it may not."""
         if self.wait(chat, urgency, now) > 0:
             return False
-        self.take(chat, now)
+        self.take(chat, now, urgency)
         return True
 
     def refused(self, chat: int, retry_after: float, now: float) -> None:
@@ -166,8 +191,14 @@ class Limits:
         self._prune_at = max(PRUNE_AT, 2 * len(self._chats))
 
 
-SPREAD = 0.75
-"""The part of its share that a push keeps; all of it would add every delay to the whole."""
+CATCHES_UP = 0.2
+"""Seconds that pushes may be late and make up for: a slow moment is not lost to all after it."""
+PAUSED = 1.0
+"""Seconds without a push after which the next one begins a new row of them."""
+
+APART = 1.1
+"""How much longer the overall window is for each of several processes: a call arrives a moment
+after it was counted, and the moments of several add up where one line of calls keeps its pace."""
 
 PRUNE_AT = 10_000
 """Chats remembered before the quiet ones are forgotten."""
@@ -182,7 +213,4 @@ def _free_at(calls: deque[float], window: Window | None, urgency: Urgency, now: 
     if not calls:
         return now
     room = window.calls - (window.kept_for_replies if urgency == "push" else 0)
-    free_at = calls[-room] + window.seconds if len(calls) >= room else now
-    if window.spread and urgency == "push":
-        free_at = max(free_at, calls[-1] + SPREAD * window.seconds / window.calls)
-    return free_at
+    return calls[-room] + window.seconds if len(calls) >= room else now

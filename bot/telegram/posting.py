@@ -10,12 +10,13 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup
+from telegram import InlineKeyboardMarkup
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, Forbidden
 
 from bot.core.picture import Sheet
 from bot.core.turn import Bring, Hand, Picture, Say, Scrub, TakeDown
+from bot.telegram.polling import PatientBot
 from bot.telegram.render import (
     CAPTION_LIMIT,
     Button,
@@ -78,7 +79,7 @@ class Poster:
 
     def __init__(
         self,
-        bot: Bot,
+        bot: PatientBot,
         words: Renderer,
         scrub: Callable[[], Awaitable[None]],
         files: Files = no_files,
@@ -196,9 +197,10 @@ class Poster:
     async def _send_text(self, item: OutboxItem, part: Rendered) -> int:
         topic, keyboard = _topic(item), _keyboard(part)
         try:
-            sent = await self._bot.send_message(
-                item.chat_id,
-                part.html,
+            sent = await self._bot.call(
+                "sendMessage",
+                chat_id=item.chat_id,
+                text=part.html,
                 parse_mode=ParseMode.HTML,
                 reply_markup=keyboard,
                 message_thread_id=topic,
@@ -207,10 +209,14 @@ class Poster:
             if "parse entities" not in str(error):
                 raise
             log.error("markup refused; sent plain")
-            sent = await self._bot.send_message(
-                item.chat_id, part.plain, reply_markup=keyboard, message_thread_id=topic
+            sent = await self._bot.call(
+                "sendMessage",
+                chat_id=item.chat_id,
+                text=part.plain,
+                reply_markup=keyboard,
+                message_thread_id=topic,
             )
-        return sent.message_id
+        return int(sent["message_id"])
 
     async def _send_file(self, item: OutboxItem, part: Rendered) -> int:
         """Upload a file, or name one that Telegram has already."""
@@ -244,10 +250,15 @@ class Poster:
             filename=name,
             caption=part.html,
             parse_mode=ParseMode.HTML,
-            reply_markup=_keyboard(part),
+            reply_markup=self._markup(part),
             message_thread_id=_topic(item),
         )
         return sent.message_id
+
+    def _markup(self, part: Rendered) -> InlineKeyboardMarkup | None:
+        """The buttons as the library wants them beside a file."""
+        keyboard = _keyboard(part)
+        return InlineKeyboardMarkup.de_json(keyboard, self._bot) if keyboard else None
 
     async def _document(
         self, item: OutboxItem, part: Rendered, document: str | io.BytesIO, name: str
@@ -258,7 +269,7 @@ class Poster:
             filename=name,
             caption=part.html,
             parse_mode=ParseMode.HTML,
-            reply_markup=_keyboard(part),
+            reply_markup=self._markup(part),
             message_thread_id=_topic(item),
         )
         return sent.message_id, sent.document.file_id if sent.document else None
@@ -266,10 +277,11 @@ class Poster:
     async def _edit(self, chat: int, message_id: int, part: Rendered) -> bool:
         """True when the message now says this; False when it has to be sent anew."""
         try:
-            await self._bot.edit_message_text(
-                part.html,
-                chat,
-                message_id,
+            await self._bot.call(
+                "editMessageText",
+                text=part.html,
+                chat_id=chat,
+                message_id=message_id,
                 parse_mode=ParseMode.HTML,
                 reply_markup=_keyboard(part),
             )
@@ -292,7 +304,7 @@ class Poster:
 
     async def _take_buttons_away(self, chat: int, message_id: int) -> None:
         try:
-            await self._bot.edit_message_reply_markup(chat, message_id, reply_markup=None)
+            await self._bot.call("editMessageReplyMarkup", chat_id=chat, message_id=message_id)
         except BadRequest:
             # Deleted, too old or already without buttons: there is nothing left to take away.
             log.debug("buttons were gone already")
@@ -302,13 +314,13 @@ def _topic(item: OutboxItem) -> int | None:
     return None if item.topic == MAIN_TOPIC else item.topic
 
 
-def _keyboard(part: Rendered) -> InlineKeyboardMarkup | None:
+def _keyboard(part: Rendered) -> dict[str, object] | None:
     if not part.rows:
         return None
-    return InlineKeyboardMarkup([[_button(b) for b in row] for row in part.rows])
+    return {"inline_keyboard": [[_button(b) for b in row] for row in part.rows]}
 
 
-def _button(button: Button) -> InlineKeyboardButton:
+def _button(button: Button) -> dict[str, str]:
     if button.url is not None:
-        return InlineKeyboardButton(button.label, url=button.url)
-    return InlineKeyboardButton(button.label, callback_data=button.data)
+        return {"text": button.label, "url": button.url}
+    return {"text": button.label, "callback_data": button.data or ""}

@@ -86,6 +86,11 @@ _BAD_REQUEST: tuple[tuple[str, PauseReason], ...] = (
 )
 """The same in a 400: permissions that the server names in capitals come back as such."""
 
+
+class NeverLeft(NetworkError):
+    """No connection came about, so nothing was sent."""
+
+
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
@@ -125,7 +130,7 @@ def _reason(error: Exception, known: tuple[tuple[str, PauseReason], ...]) -> Pau
 
 def _never_left(error: NetworkError) -> bool:
     """Connections that never came about, and a 429 that does not say how long to wait."""
-    if isinstance(error.__cause__, _NEVER_LEFT):
+    if isinstance(error, NeverLeft) or isinstance(error.__cause__, _NEVER_LEFT):
         return True
     said = str(error)
     return said.startswith(("httpx.Connect", "Pool timeout", "Too Many Requests"))

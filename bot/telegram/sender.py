@@ -17,12 +17,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from telegram import Bot
-
 from bot.telegram.ending import ended
 from bot.telegram.lanes import place_of
 from bot.telegram.limits import Limits
 from bot.telegram.lineup import Lineup
+from bot.telegram.polling import PatientBot
 from bot.telegram.posting import Draw, Files, Poster, Progress, no_files, no_pictures
 from bot.telegram.refusals import Closed, Moved, NotSent, Slow, Unsure, meaning
 from bot.telegram.render import Renderer
@@ -70,17 +69,23 @@ PARTING_SECONDS = 2.0
 """How long stopping waits for sends under way."""
 
 
+class TakenAlready(Exception):
+    """Another process has an unrepeatable message: we came back too late to a lane of ours."""
+
+
 @dataclass
 class Try(Progress):
     """One message in this run, first tried at `since`.
 
-    `is_paid`: the limits have let its next call through. `end` is its fate, state and reason, once
-    that is settled; it may still have to be written down.
+    `taken_at` is when the limits let its next call through, until it is made. `is_claimed`: noted
+    as on its way, or meant to be, by us. `end` is its fate, state and reason, once that is
+    settled; it may still have to be written down.
     """
 
     since: float = 0.0
     tries: int = 0
-    is_paid: bool = False
+    taken_at: float | None = None
+    is_claimed: bool = False
     end: tuple[str, str] | None = None
 
 
@@ -89,7 +94,7 @@ class Sender:
 
     def __init__(
         self,
-        bot: Bot,
+        bot: PatientBot,
         store: Store,
         words: Renderer,
         scrub: Callable[[], Awaitable[None]],
@@ -146,7 +151,8 @@ class Sender:
         if lanes is not None and self._recovered is not None:
             # A lane that was another's meanwhile may have been left by a crash again.
             self._recovered &= lanes
-        self._limits.part(self._crew.share)
+        if lanes is not None:
+            self._limits.part(self._crew.share, _clock())
         self._seen = 0
         self.wake()
 
@@ -282,8 +288,8 @@ class Sender:
                     next_at = self._lineup.next_at()
                     pauses += [next_at - now] if next_at is not None else []
                     break
-                self._limits.take(message.chat_id, now)
-                task = asyncio.create_task(self._serve(message), name="sending")
+                self._limits.take(message.chat_id, now, urgency)
+                task = asyncio.create_task(self._serve(message, now), name="sending")
                 self._underway[message] = task
         return max(0.0, min(pauses))
 
@@ -305,12 +311,12 @@ class Sender:
 
     # -- one message ----------------------------------------------------------------------------
 
-    async def _serve(self, message: Queued) -> None:
+    async def _serve(self, message: Queued, taken_at: float) -> None:
         """One try at a chat's next message; whoever comes next is up to the line."""
         chat = message.chat_id
         try:
             if not self._is_ending:
-                await self._try(message)
+                await self._try(message, taken_at)
         except Exception as error:
             self._in_trouble(error)
             self._resting_until[chat] = _clock() + 1
@@ -319,13 +325,13 @@ class Sender:
             self._lineup.free(chat)
             self._wake.set()
 
-    async def _try(self, message: Queued) -> None:
+    async def _try(self, message: Queued, taken_at: float) -> None:
         """Send one message and note what became of it. Raises StoreUnavailable."""
         if not self._crew.serves(message.chat_id):
             self._over(message)
             return
         one = self._tries.setdefault(message.id, Try(since=_clock()))
-        one.is_paid = True
+        one.taken_at = taken_at
         async with self._store.work() as work:
             item = await work.outbox.one(message.id)
             earlier = await _about(work, item) if item else None
@@ -341,6 +347,10 @@ class Sender:
                 await self._send(item, earlier, one)
             except StoreUnavailable:
                 raise
+            except TakenAlready:
+                log.warning("another process took a post that was ours")
+                self._over(message)
+                return
             except Exception as error:
                 await self._failed(message, item, one, error)
                 return
@@ -350,9 +360,13 @@ class Sender:
     async def _send(self, item: OutboxItem, earlier: int | None, one: Try) -> None:
         assert item.id is not None
         if not item.repeatable and one.posted == 0:
+            # A commit of ours may have come through although it was reported as failed.
+            before, one.is_claimed = one.is_claimed, True
             async with self._store.work() as work:
-                await work.outbox.sending(item.id)
+                is_ours = await work.outbox.sending(item.id)
                 await work.commit()
+            if not is_ours and not before:
+                raise TakenAlready
 
         async def room() -> None:
             await self._room(item, one)
@@ -360,15 +374,20 @@ class Sender:
         await self._poster.deliver(item, earlier, one, room)
 
     async def _room(self, item: OutboxItem, one: Try) -> None:
-        """Wait until one more call may be made to this chat; the first is allowed already."""
-        if one.is_paid:
-            one.is_paid = False
-            return
+        """Wait until one more call may be made to this chat.
+
+        The first is allowed already. But the disk may have taken its time since, and Telegram
+        counts when calls are made, not when they are planned: so its place is taken anew.
+        """
+        urgency = item.urgency
+        if one.taken_at is not None:
+            self._limits.give_back(item.chat_id, one.taken_at)
+            one.taken_at, urgency = None, "reply"
         task = asyncio.current_task()
         assert task is not None
         self._waiting_for_room.add(task)
         try:
-            await self.room(item.chat_id, item.urgency)
+            await self.room(item.chat_id, urgency)
         finally:
             self._waiting_for_room.discard(task)
 
@@ -386,7 +405,7 @@ class Sender:
             else:
                 await work.outbox.failed(message.id, reason)
             if one.then is not None:
-                await work.outbox.add([one.then])
+                await work.outbox.queue([one.then])
             await work.commit()
         self._over(message)
         if state == "sent":
@@ -486,4 +505,4 @@ async def _about(work: UnitOfWork, item: OutboxItem) -> int | None:
     """The message in the chat that this one is about: to be deleted, or with the open buttons."""
     if item.body["kind"] == "take_down":
         return await work.outbox.message_of(int(str(item.body["message"])))
-    return await work.outbox.keyboard(item.chat_id)
+    return item.keyboard

@@ -114,13 +114,13 @@ class Turns:
         """Answer the button at once, then let the use case take the turn."""
         if turn.query_id is not None:
             self.stop_spinning(turn.query_id)
-        typing = asyncio.create_task(self._show_typing(turn.sender.chat_id), name="typing")
+        typing = Typing(self, turn.sender.chat_id)
         try:
             if not await self._at_desk(turn, update_ids):
                 heard = await self._prompted(turn)
                 await self._residents.hear(turn.sender, heard, update_ids)
         finally:
-            typing.cancel()
+            typing.ends()
         self._wake()
 
     async def _at_desk(self, turn: Said, update_ids: list[int]) -> bool:
@@ -225,8 +225,8 @@ class Turns:
             # What was asked is done; only the buttons stay, and may be pressed again.
             log.info("a group's message was not changed: %s", type(error).__name__)
 
-    async def _show_typing(self, chat: int) -> None:
-        await asyncio.sleep(TYPING_AFTER)
+    async def show_typing(self, chat: int) -> None:
+        """Again and again, until cancelled."""
         try:
             while True:
                 if self.may_act(chat):
@@ -234,6 +234,25 @@ class Turns:
                 await asyncio.sleep(TYPING_EVERY)
         except TelegramError as error:
             log.info("typing not shown: %s", type(error).__name__)
+
+
+class Typing:
+    """Shown to somebody who waits longer than a moment; most never do, and cost a timer only."""
+
+    def __init__(self, turns: Turns, chat: int) -> None:
+        """The wait begins."""
+        self._turns, self._chat = turns, chat
+        self._task: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(TYPING_AFTER, self._begin)
+
+    def ends(self) -> None:
+        """The wait is over."""
+        self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _begin(self) -> None:
+        self._task = asyncio.create_task(self._turns.show_typing(self._chat), name="typing")
 
 
 async def _room_at_once(chat: int) -> None:

@@ -52,7 +52,12 @@ class Crew(Protocol):
 
     @property
     def leads(self) -> bool:
-        """Whether we are the one that fetches updates and posts prompts when they are due."""
+        """Whether we are the one that posts prompts when they are due."""
+        ...
+
+    @property
+    def fetches(self) -> bool:
+        """Whether we are the one that fetches updates."""
         ...
 
     async def join(self, aboard: Aboard) -> None:
@@ -70,6 +75,7 @@ class Alone:
     lanes: frozenset[int] | None = None
     share = 1.0
     leads = True
+    fetches = True
 
     def serves(self, chat: int) -> bool:
         """Always."""

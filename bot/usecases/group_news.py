@@ -41,4 +41,4 @@ async def tell_responsible(
     if known is None or not (whoever or "organize" in await work.roles.rights(told)):
         return
     said = Say((Line(f"groups.trouble.{news}", {"group": group.title}),))
-    await work.outbox.add([OutboxItem(told, body_of(said, known or group.language or "en", 0))])
+    await work.outbox.queue([OutboxItem(told, body_of(said, known or group.language or "en", 0))])

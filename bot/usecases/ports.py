@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from types import TracebackType
@@ -221,6 +221,7 @@ class OutboxItem:
     Replies go before pushes. What is not `repeatable` is never sent a second time when Telegram's
     answer got lost: its fate is then noted as unknown. `topic` is a group's message thread.
     `story` is the story a message shows in a group, so that it can be taken down with it.
+    `keyboard` is the message whose buttons are open in the chat, as `Outbox.one` finds it.
     """
 
     chat_id: int
@@ -231,6 +232,7 @@ class OutboxItem:
     repeatable: bool = True
     topic: int | None = None
     story: str | None = None
+    keyboard: int | None = None
 
 
 @dataclass(frozen=True)
@@ -249,6 +251,10 @@ class Inbox(Protocol):
         """Keep an update; False when its update_id was kept before (then nothing changes)."""
         ...
 
+    async def keep(self, items: Sequence[InboxItem]) -> Set[int]:
+        """Keep many; the set holds the ids that were new once this is committed, none before."""
+        ...
+
     async def waiting(
         self, limit: int = 1000, lanes: Collection[int] | None = None
     ) -> list[InboxItem]:
@@ -261,7 +267,8 @@ class Inbox(Protocol):
     async def done(self, update_ids: Sequence[int]) -> None:
         """Mark as handled and blank the payload; the id stays, so a repeat is recognised.
 
-        Raises AlreadyDone when one of them was done before: this unit of work must not be kept.
+        Raises AlreadyDone, at the latest when it is committed, when one of them was done before:
+        this unit of work must not be kept.
         """
         ...
 
@@ -297,6 +304,10 @@ class Outbox(Protocol):
         """Keep messages in order; returns their ids."""
         ...
 
+    async def queue(self, items: Sequence[OutboxItem]) -> None:
+        """The same for whoever needs no ids, which are given when it is committed."""
+        ...
+
     async def waiting(self, limit: int = 1000) -> list[OutboxItem]:
         """Unsent messages, oldest first."""
         ...
@@ -311,15 +322,21 @@ class Outbox(Protocol):
         ...
 
     async def one(self, item_id: int) -> OutboxItem | None:
-        """A message if it still waits (or is `sending`); None once settled or erased."""
+        """A message if it still waits (or is `sending`); None once settled or erased.
+
+        With the message whose buttons are open in its chat.
+        """
         ...
 
     async def sent(self, item_id: int, message_id: int | None) -> None:
         """Mark as sent and blank the body."""
         ...
 
-    async def sending(self, item_id: int) -> None:
-        """Note, before trying, that an unrepeatable message is on its way."""
+    async def sending(self, item_id: int) -> bool:
+        """Note, before trying, that an unrepeatable message is on its way.
+
+        False when it did not wait any more: somebody else took it, and may be sending it.
+        """
         ...
 
     async def unknown(self, item_id: int, reason: str) -> None:
@@ -394,6 +411,7 @@ class Folders(Protocol):
     async def save(self, folder: Folder) -> None:
         """Write the folder; raises Conflict when session.version is not the stored one.
 
+        At the latest it does so when it is committed, as ValueError for a time without a zone.
         On success the stored version and `folder.session.version` are one higher.
         """
         ...
@@ -427,6 +445,10 @@ class Recipients(Protocol):
 
     async def resume(self, chat_id: int) -> bool:
         """The chat can be written to again; True when it was paused."""
+        ...
+
+    async def heard_from(self, chat_id: int) -> None:
+        """The same, for whoever need not know."""
         ...
 
     async def paused(self) -> Mapping[int, PauseReason]:

@@ -143,21 +143,23 @@ class Residents:
             folder.session.step = "choose_part" if folder.resident.participation else "welcome"
         step = folder.session.step
         moves = await self._converse(folder, heard)
+        language = self._language(folder, heard)
         async with self._store.work() as work:
-            # First, for erasing ends what its sender sent, this update included.
-            await work.inbox.done(update_ids)
             if any(isinstance(m, EraseEverything) for m in moves):
-                await self._erase(work, folder, moves, self._language(folder, heard))
+                # First, for erasing ends what its sender sent, this update included.
+                await work.inbox.done(update_ids)
+                await self._erase(work, folder, moves, language)
             else:
-                await work.folders.save(folder)
+                # What is looked up comes first: what is changed is then left to the commit.
                 await note_progress(work, folder, self._clock.now())
                 kinds = [m.kind for m in moves if isinstance(m, Moved)]
                 await note_movement(work, folder, kinds, self._clock.now())
-                language = self._language(folder, heard)
-                await work.outbox.add(self._items(folder, moves, language))
-                await work.outbox.add(await self._posts(work, moves, language))
+                posts = await self._posts(work, moves, language)
+                await work.inbox.done(update_ids)
+                await work.folders.save(folder)
+                await work.outbox.queue([*self._items(folder, moves, language), *posts])
             # Whoever writes can be written to, even if the news of it comes later.
-            await work.recipients.resume(sender.chat_id)
+            await work.recipients.heard_from(sender.chat_id)
             await work.commit()
         self._meter.took("turn", perf_counter() - begun, step)
         if heard.text and not _may_be_kept(folder):

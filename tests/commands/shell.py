@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import databases
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -26,7 +28,8 @@ class Ended:
 def environment(home: Path, **settings: str) -> dict[str, str]:
     """A clean environment: nothing of the machine's own settings."""
     keep = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "LC_ALL")}
-    return keep | {"COACH_HOME": str(home), "PYTHONPATH": str(REPOSITORY)} | settings
+    ours = {"COACH_HOME": str(home), "PYTHONPATH": str(REPOSITORY), **databases.settings(home)}
+    return keep | ours | settings
 
 
 def coach(
@@ -68,7 +71,9 @@ def coach_here(home: Path, *arguments: str, settings: Mapping[str, str] | None =
             patch.delenv(name)
         patch.chdir(next(folder for folder in home.parents if folder.is_dir()))
         done = CliRunner().invoke(
-            app, list(arguments), env={"COACH_HOME": str(home), **(settings or {})}
+            app,
+            list(arguments),
+            env={"COACH_HOME": str(home), **databases.settings(home), **(settings or {})},
         )
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
     return Ended(done.exit_code, done.stdout, done.stderr)

@@ -41,7 +41,7 @@ class Telegram(ThreadingHTTPServer):
         self.refusals: dict[str, int] = {}
         self.hung: set[str] = set()
         self.webhook = ""
-        self.asked: list[tuple[str, str]] = []
+        self.asked: list[tuple[str, dict[str, Any]]] = []
         self.asking = Condition()
         self.updates: list[dict[str, Any]] = []
         self.info: dict[str, Any] = {}
@@ -51,7 +51,7 @@ class Telegram(ThreadingHTTPServer):
     def address(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
 
-    def bodies(self, method: str) -> list[str]:
+    def bodies(self, method: str) -> list[dict[str, Any]]:
         """What a method was asked with, oldest first."""
         return [body for name, body in self.asked if name == method]
 
@@ -69,7 +69,7 @@ class Answers(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         telegram = self.server
-        body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
+        body = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)) or b"{}")
         method = self.path.rpartition("/")[2]
         with telegram.asking:
             telegram.asked.append((method, body))
@@ -84,13 +84,13 @@ class Answers(BaseHTTPRequestHandler):
             return
         self._answer(200, {"ok": True, "result": self._result(method, body)})
 
-    def _result(self, method: str, body: str) -> object:
+    def _result(self, method: str, body: dict[str, Any]) -> object:
         telegram = self.server
         if method == "getMe":
             return {"id": 4242, "is_bot": True, "first_name": "Coach", "username": "coach_bot"}
         if method == "getUpdates":
             given, telegram.updates = telegram.updates, []
-            if not given and "timeout=0" not in body:
+            if not given and body.get("timeout") != 0:
                 Event().wait(0.2)
             return given
         if method == "getWebhookInfo":

@@ -18,7 +18,7 @@ from bot.store.database import open_store
 from bot.usecases.ports import InboxItem
 from bot.wiring import Parts, SystemClock
 from tests.commands.telegram import TOKEN, Telegram
-from tests.telegram.stage import database
+from tests.databases import database, left
 
 CARE = {
     "COACH_CARE_CALL": "988",
@@ -113,6 +113,7 @@ def test_a_data_directory_that_cannot_be_made_is_trouble(
     assert code == 1 and not found["disk"][0] and "COACH_HOME" in found["disk"][1]
 
 
+@pytest.mark.sqlite_file("a file with rubbish in it")
 def test_a_damaged_database_is_trouble(healthy: Path) -> None:
     (healthy / "coach.sqlite").write_bytes(b"rubbish" * 500)
     code, found = examine()
@@ -217,7 +218,7 @@ def test_what_was_set_aside_can_be_put_back_or_erased(healthy: Path) -> None:
 def test_erased_updates_leave_no_word_on_the_disk(healthy: Path) -> None:
     set_aside(healthy, 100)
     doctor.run(False, io.StringIO(), io.StringIO(), discard=True)
-    assert all(b"periwinkle" not in path.read_bytes() for path in healthy.glob("coach.sqlite*"))
+    assert b"periwinkle" not in b"".join(left(healthy).values())
 
 
 def test_one_thing_at_a_time_is_done_with_what_was_set_aside(healthy: Path) -> None:

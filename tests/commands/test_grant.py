@@ -11,6 +11,7 @@ import pytest
 from bot.store.database import open_store
 from bot.usecases.people import is_invitation
 from tests.commands.shell import coach_here as coach
+from tests.databases import database
 from tests.store.samples import a_newcomer
 
 
@@ -20,7 +21,7 @@ def keep(home: Path, *people: tuple[str, int, str]) -> None:
     home.mkdir(exist_ok=True)
 
     async def save() -> None:
-        store = await open_store(f"sqlite:///{home / 'coach.sqlite'}")
+        store = await open_store(database(home))
         async with store.work() as work:
             for resident_id, chat_id, name in people:
                 await work.folders.save(a_newcomer(resident_id, chat_id, name))

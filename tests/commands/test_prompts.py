@@ -12,6 +12,7 @@ import pytest
 from bot.store.database import open_store
 from bot.usecases.ports import Group
 from tests.commands.shell import coach_here as coach
+from tests.databases import database
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def home(tmp_path: Path) -> Path:
     home.mkdir()
 
     async def save() -> None:
-        store = await open_store(f"sqlite:///{home / 'coach.sqlite'}")
+        store = await open_store(database(home))
         at = datetime(2026, 1, 1, tzinfo=UTC)
         async with store.work() as work:
             await work.groups.save(

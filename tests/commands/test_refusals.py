@@ -89,6 +89,7 @@ def test_a_setting_that_cannot_be_used_is_named(home: Path) -> None:
     assert "DATABASE_URL" in sentence
 
 
+@pytest.mark.sqlite_file("its bytes stay as they were")
 def test_a_database_of_a_newer_version_is_left_alone(home: Path) -> None:
     path = home / "coach.sqlite"
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
@@ -100,6 +101,7 @@ def test_a_database_of_a_newer_version_is_left_alone(home: Path) -> None:
     assert path.read_bytes() == before
 
 
+@pytest.mark.sqlite_file("a file with rubbish in it")
 def test_a_corrupted_database_is_left_alone(home: Path) -> None:
     path = home / "coach.sqlite"
     content = bytearray(path.read_bytes())
@@ -112,6 +114,7 @@ def test_a_corrupted_database_is_left_alone(home: Path) -> None:
     assert path.read_bytes() == b"this was never a database" * 100
 
 
+@pytest.mark.sqlite_file("a file of another program")
 def test_a_database_of_another_program_is_left_alone(home: Path) -> None:
     (home / "coach.sqlite").unlink()
     with contextlib.closing(sqlite3.connect(home / "coach.sqlite")) as connection:
@@ -235,6 +238,7 @@ def fill(disk: Path) -> None:
             return
 
 
+@pytest.mark.sqlite_file("a full disk below the file")
 def test_a_full_disk_is_named_and_what_was_kept_stays(small_disk: Path) -> None:
     home = small_disk / "home"
     database(home)
@@ -248,6 +252,7 @@ def test_a_full_disk_is_named_and_what_was_kept_stays(small_disk: Path) -> None:
     assert again.code == 0 and "I stood in the snow." in on_disk(home).decode(errors="replace")
 
 
+@pytest.mark.sqlite_file("a full disk below the file")
 def test_a_disk_that_fills_up_mid_conversation_loses_nothing_confirmed(small_disk: Path) -> None:
     home = small_disk / "home"
     database(home)
@@ -264,6 +269,7 @@ def test_a_disk_that_fills_up_mid_conversation_loses_nothing_confirmed(small_dis
     assert kept == lines[: len(kept)] and kept, "in order, without a gap"
 
 
+@pytest.mark.sqlite_file("a disk below the file")
 def test_a_disk_that_cannot_be_written_is_named_and_left_as_it_is(small_disk: Path) -> None:
     home = small_disk / "home"
     database(home)
@@ -279,6 +285,7 @@ def test_a_disk_that_cannot_be_written_is_named_and_left_as_it_is(small_disk: Pa
         subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
 
 
+@pytest.mark.sqlite_file("a file that may not grow")
 def test_a_file_that_may_not_grow_is_a_full_disk(home: Path) -> None:
     size = max(p.stat().st_size for p in home.iterdir()) // 2
     before = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))"

@@ -8,7 +8,6 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from urllib.parse import parse_qs
 
 import pytest
 
@@ -69,7 +68,7 @@ def get(port: int, path: str) -> tuple[int, bytes]:
 
 def secret_of(telegram: Telegram) -> str:
     telegram.waits_for("setWebhook")
-    return parse_qs(telegram.bodies("setWebhook")[-1])["secret_token"][0]
+    return str(telegram.bodies("setWebhook")[-1]["secret_token"])
 
 
 def ready(run: Serving, port: int) -> None:
@@ -126,8 +125,8 @@ def test_it_answers_what_telegram_brings_and_ends_in_time(home: Path, telegram: 
         assert time.monotonic() - begun < 10
     assert len(telegram.bodies("sendMessage")) == 1
     assert not telegram.bodies("getUpdates") and not telegram.bodies("deleteWebhook")
-    asked = parse_qs(telegram.bodies("setWebhook")[0])
-    assert asked["url"] == [URL] and "callback_query" in asked["allowed_updates"][0]
+    asked = telegram.bodies("setWebhook")[0]
+    assert asked["url"] == URL and "callback_query" in asked["allowed_updates"]
     assert "verysecret" not in run.err and secret not in run.err and "hooks" not in run.err
 
 
@@ -178,9 +177,7 @@ def test_no_log_of_a_whole_run_holds_a_word_a_name_or_a_token(
     home: Path, telegram: Telegram, command: str, form: str
 ) -> None:
     port = free_port()
-    given = hooked(telegram, port, COACH_LOG=form, DATABASE_URL="") | {
-        "TELEGRAM_WEBHOOK_SECRET": "open_sesame-77"
-    }
+    given = hooked(telegram, port, COACH_LOG=form) | {"TELEGRAM_WEBHOOK_SECRET": "open_sesame-77"}
     texts = ["/start", "si en español", "18 o mas", f"el {MARKER} volo", f"y el {MARKER} cayo"]
     updates = [said(100 + n, text, 7, NAME) for n, text in enumerate(texts)]
     strange = {"update_id": 200, "message": {"text": MARKER, "from": NAME, "chat": {"id": 7}}}

@@ -64,6 +64,7 @@ async def test_nothing_is_kept_of_a_second_handling(store: Store) -> None:
         await work.outbox.add([OutboxItem(7001, {"kind": "say"})])
         with pytest.raises(AlreadyDone):
             await work.inbox.done([1, 3])
+            await work.commit()
     async with store.work() as work:
         assert await work.inbox.counts() == {"waiting": 1, "done": 2, "quarantined": 0}
         assert await work.outbox.queued() == []
@@ -192,14 +193,15 @@ async def test_a_message_on_its_way_waits_again_only_when_it_surely_was_not_sent
 ) -> None:
     async with store.work() as work:
         one, two = await work.outbox.add([OutboxItem(-100, {"word": "periwinkle"})] * 2)
-        await work.outbox.sending(one)
-        await work.outbox.sending(two)
+        assert await work.outbox.sending(one)
+        assert await work.outbox.sending(two)
+        assert not await work.outbox.sending(two), "it is taken once"
         assert await work.outbox.waiting() == []
         await work.outbox.attempted(one)
         assert [(i.id, i.attempts) for i in await work.outbox.waiting()] == [(one, 1)]
         await work.outbox.unknown(two, "TimedOut")
         await work.outbox.attempted(two)
-        await work.outbox.sending(two)
+        assert not await work.outbox.sending(two)
         assert await work.outbox.one(two) is None
         await work.outbox.sent(one, 5)
         await work.commit()

@@ -219,6 +219,7 @@ async def test_a_change_between_load_and_save_in_one_unit_of_work_is_a_conflict(
         await save(store, await load(store))
         with pytest.raises(Conflict):
             await work.folders.save(mine)
+            await work.commit()
 
 
 async def test_a_second_new_folder_for_the_same_person_is_a_conflict(store: Store) -> None:

@@ -175,7 +175,7 @@ def _nothing_kept_before_consent(stage: Stage, turn: CoachTurn) -> Iterator[str]
         return
     stage.typed_before_consent = list(stage.typed)
     for typed in stage.typed_before_consent:
-        if len(typed) > LEAST and "coach.sqlite" in stage.files_with(typed):
+        if len(typed) > LEAST and stage.is_kept(typed):
             yield f"kept before consent: {typed}"
 
 
@@ -186,7 +186,7 @@ LEAST = 12
 def left_behind(stage: Stage) -> Iterator[str]:
     """What is still on the disk, once the program has stopped, though it was never agreed to."""
     for typed in stage.typed_before_consent:
-        if len(typed) > LEAST and (files := stage.files_with(typed)):
+        if len(typed) > LEAST and (files := stage.left_in(typed)):
             yield f"still on the disk, in {files}: {typed}"
 
 

@@ -24,6 +24,7 @@ from bot.telegram.app import TelegramCoach
 from bot.usecases.ports import Reader, Retriever, Screener, Store
 from bot.wiring import Parts, care_lines, telegram_coach
 from bot.words.catalogue import Catalogue
+from tests.databases import database_files, kept, left
 from tests.fakes import FixedClock
 
 TOKEN = "1:conversations"
@@ -233,13 +234,16 @@ class Stage:
             return await work.folders.by_chat(self.person.id)
 
     def database_bytes(self) -> bytes:
-        """Every byte of the database's files, the write-ahead log among them."""
-        return b"".join(p.read_bytes() for p in sorted(self.home.glob("coach.sqlite*")))
+        """Every byte of the database's files, SQLite's write-ahead log among them."""
+        return b"".join(database_files(self.home).values())
 
-    def files_with(self, words: str) -> list[str]:
-        """Names of the database's files that hold these words anywhere."""
-        held = words.encode()
-        return [p.name for p in sorted(self.home.glob("coach.sqlite*")) if held in p.read_bytes()]
+    def is_kept(self, words: str) -> bool:
+        """Whether the database holds these words, its log aside."""
+        return words.encode() in kept(self.home)
+
+    def left_in(self, words: str) -> list[str]:
+        """Where in the database these words still stand, its log included."""
+        return [name for name, held in left(self.home).items() if words.encode() in held]
 
     def choice_label(self, choice: str, language: str) -> str:
         """A plain button's label."""

@@ -438,9 +438,7 @@ CLAIMS: Mapping[str, Claim] = {
     "files hold": _files,
     "nothing is held": lambda s, t, v: (t.folder is None) is bool(v),
     "disk does not have": lambda s, t, v: _none_on_disk(s, v),
-    "database does not have": lambda s, t, v: not any(
-        "coach.sqlite" in s.files_with(w) for w in _listed(v)
-    ),
+    "database does not have": lambda s, t, v: not any(s.is_kept(w) for w in _listed(v)),
     "language is": lambda s, t, v: t.language == v,
 }  # fmt: skip
 

@@ -57,6 +57,11 @@ class Program:
             )
 
     @property
+    def pid(self) -> int | None:
+        """Its process, the latest."""
+        return self._process.pid if self._process is not None else None
+
+    @property
     def is_running(self) -> bool:
         """False once it has ended, whatever the reason."""
         return self._process is not None and self._process.returncode is None

@@ -144,35 +144,11 @@ class Coach:
 
     async def ready(self, api: HttpBotApi, people: Sequence[Person]) -> None:
         """One person arrives as everybody does; the others get folders like theirs."""
-        with tempfile.TemporaryDirectory() as elsewhere:
-            async with running(Path(elsewhere)) as stage:
-                first = stage.person("First")
-                await stage.tells(first)
-                folder = await stage.folder(first)
-        assert folder is not None and folder.session.step == "telling"
-        store = await open_store(database(self.home))
-        async with store.work() as work:
-            for number, person in enumerate(people):
-                await work.folders.save(_like(folder, number, person))
-            await work.commit()
-        await store.close()
-        for person in people:
-            api.ledger.know(person.id)
-            person.chat.started = True
+        await put_among_tellers(database(self.home), api, people)
 
     async def kept(self, people: Sequence[Person]) -> Mapping[str, list[str]]:
         """Every piece and telling of the story of self."""
-        store = await open_store(database(self.home))
-        found = {}
-        async with store.work() as work:
-            for person in people:
-                folder = await work.folders.by_chat(person.id)
-                assert folder is not None and folder.story is not None
-                part = folder.story.parts[StoryOf.SELF]
-                words = [*([part.text] if part.text else []), *part.pieces]
-                found[person.name] = "\n".join(words).splitlines()
-        await store.close()
-        return found
+        return await what_is_kept(database(self.home), people)
 
     async def sent(self) -> int | None:
         """Rows of the outbox that are marked as sent."""
@@ -181,6 +157,40 @@ class Coach:
             counts = await work.outbox.counts()
         await store.close()
         return counts.get("sent", 0)
+
+
+async def put_among_tellers(url: str, api: HttpBotApi, people: Sequence[Person]) -> None:
+    """Give people in the database at `url` folders like that of one who arrived in truth."""
+    with tempfile.TemporaryDirectory() as elsewhere:
+        async with running(Path(elsewhere)) as stage:
+            first = stage.person("First")
+            await stage.tells(first)
+            folder = await stage.folder(first)
+    assert folder is not None and folder.session.step == "telling"
+    store = await open_store(url)
+    async with store.work() as work:
+        for number, person in enumerate(people):
+            await work.folders.save(_like(folder, number, person))
+        await work.commit()
+    await store.close()
+    for person in people:
+        api.ledger.know(person.id)
+        person.chat.started = True
+
+
+async def what_is_kept(url: str, people: Sequence[Person]) -> dict[str, list[str]]:
+    """Every piece and telling of each person's story of self, line by line."""
+    store = await open_store(url)
+    found = {}
+    async with store.work() as work:
+        for person in people:
+            folder = await work.folders.by_chat(person.id)
+            assert folder is not None and folder.story is not None
+            part = folder.story.parts[StoryOf.SELF]
+            words = [*([part.text] if part.text else []), *part.pieces]
+            found[person.name] = "\n".join(words).splitlines()
+    await store.close()
+    return found
 
 
 def _like(folder: Folder, number: int, person: Person) -> Folder:

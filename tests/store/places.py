@@ -12,9 +12,13 @@ from bot.store.database import SqlStore, open_store
 from bot.store.tables import lanes, metadata
 from bot.usecases.ports import Store
 from tests import postgres
+from tests.databases import IS_SQLITE
 from tests.fakes_store import MemoryStore
 
-ON_DISK = ["sqlite", *(["postgresql"] if postgres.IS_HERE or postgres.MUST_PROVE else [])]
+ON_DISK = [
+    *(["sqlite"] if IS_SQLITE else []),
+    *(["postgresql"] if postgres.IS_HERE or postgres.MUST_PROVE else []),
+]
 PLACES = ["memory", *ON_DISK]
 _EMPTY: list[str] = []
 """The PostgreSQL database that was migrated; the tests of a run use it one after another."""

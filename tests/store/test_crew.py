@@ -100,3 +100,18 @@ async def test_a_lane_where_something_is_under_way_is_not_given_away() -> None:
     await until(lambda: len(mine(other)) == LANES // 2)
     await one.leave()
     await other.leave()
+
+
+async def test_one_fetches_and_never_one_that_may_not() -> None:
+    url = postgres.server().database()
+    await migrate(url)
+    worker, one, other = PostgresCrew(url, may_fetch=False), PostgresCrew(url), PostgresCrew(url)
+    await worker.join(Busy())
+    assert worker.leads and not worker.fetches
+    await one.join(Busy())
+    await other.join(Busy())
+    assert one.fetches and not other.fetches and not one.leads
+    await one.leave()
+    await until(lambda: other.fetches)
+    await other.leave()
+    await worker.leave()

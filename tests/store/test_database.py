@@ -17,6 +17,7 @@ from sqlalchemy.pool import Pool
 from bot.core.story import Folder, Story
 from bot.store.database import SqlStore, migrate, open_store
 from bot.usecases.ports import InboxItem, NewerDatabase, OutboxItem, StoreUnavailable
+from tests.databases import database
 from tests.store.samples import NOW, a_full_folder, a_newcomer, a_story
 
 
@@ -26,8 +27,8 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def store(path: Path) -> AsyncIterator[SqlStore]:
-    opened = await open_store(f"sqlite+aiosqlite:///{path}")
+async def store(tmp_path: Path) -> AsyncIterator[SqlStore]:
+    opened = await open_store(database(tmp_path))
     yield opened
     await opened.close()
 
@@ -71,6 +72,7 @@ async def put(store: SqlStore, update_id: int, payload: str = "{}") -> None:
 # --- refused at the start ---
 
 
+@pytest.mark.sqlite_file("its bytes stay as they were")
 async def test_a_database_from_a_newer_version_is_refused_and_left_alone(path: Path) -> None:
     await migrate(f"sqlite:///{path}")
     with sqlite3.connect(path) as connection:
@@ -87,6 +89,7 @@ async def test_a_database_from_a_newer_version_is_refused_and_left_alone(path: P
     assert bytes_of(path) == before
 
 
+@pytest.mark.sqlite_file("a file opened for reading")
 async def test_a_read_only_database_is_refused(path: Path) -> None:
     await migrate(f"sqlite:///{path}")
     assert await refusal(f"sqlite:///file:{path}?mode=ro&uri=true") == (
@@ -96,6 +99,7 @@ async def test_a_read_only_database_is_refused(path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["missing", "file"])
+@pytest.mark.sqlite_file("where the file lies")
 async def test_a_directory_that_is_not_there_is_named(tmp_path: Path, kind: str) -> None:
     folder = tmp_path / "data"
     if kind == "file":
@@ -107,6 +111,7 @@ async def test_a_directory_that_is_not_there_is_named(tmp_path: Path, kind: str)
     )
 
 
+@pytest.mark.sqlite_file("a file with other content")
 async def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path) -> None:
     overwrite(path, b"Dear diary, this is not a database at all. " * 200)
     before = bytes_of(path)
@@ -117,6 +122,7 @@ async def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path) 
     assert bytes_of(path) == before
 
 
+@pytest.mark.sqlite_file("a file cut short")
 async def test_a_truncated_database_is_refused_and_left_alone(path: Path) -> None:
     store = await open_store(f"sqlite:///{path}")
     await fill(store, 20)
@@ -130,6 +136,7 @@ async def test_a_truncated_database_is_refused_and_left_alone(path: Path) -> Non
     assert bytes_of(path) == whole[: len(whole) // 2]
 
 
+@pytest.mark.sqlite_file("a file of another program")
 async def test_another_programs_database_is_refused_and_left_alone(path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE recipes (title TEXT)")
@@ -141,6 +148,7 @@ async def test_another_programs_database_is_refused_and_left_alone(path: Path) -
         assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("recipes",)]
 
 
+@pytest.mark.sqlite_file("the lock on the whole file")
 async def test_a_locked_database_is_refused_after_the_wait(path: Path) -> None:
     await migrate(f"sqlite:///{path}")
     holder = sqlite3.connect(path, isolation_level=None)
@@ -178,6 +186,7 @@ async def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
 # --- failing while in use ---
 
 
+@pytest.mark.sqlite_file("a file that may not grow")
 async def test_a_full_disk_is_named_and_keeps_what_was_saved(path: Path) -> None:
     await migrate(f"sqlite:///{path}")
 
@@ -204,6 +213,7 @@ async def test_a_full_disk_is_named_and_keeps_what_was_saved(path: Path) -> None
         event.remove(Pool, "connect", no_more_pages)
 
 
+@pytest.mark.sqlite_file("a damaged page of the file")
 async def test_damage_found_while_in_use_is_named(path: Path) -> None:
     store = await open_store(f"sqlite:///{path}")
     folder = await fill(store, 20)
@@ -222,6 +232,7 @@ async def test_damage_found_while_in_use_is_named(path: Path) -> None:
     await store.close()
 
 
+@pytest.mark.sqlite_file("the lock on the whole file")
 async def test_a_lock_held_by_another_program_is_named_and_clears(path: Path) -> None:
     store = await open_store(f"sqlite:///{path}", wait=0.2)
     holder = sqlite3.connect(path, isolation_level=None)
@@ -246,7 +257,7 @@ async def test_no_error_repeats_the_words_that_were_being_written(store: SqlStor
             await work.folders.save(folder)
     assert "periwinkle" not in repr(refused.value)
     assert refused.value.__suppress_context__
-    assert re.search(r"SQLITE_ERROR.*`coach migrate`", str(refused.value))
+    assert re.search(r"(SQLITE_ERROR|42P01).*`coach migrate`", str(refused.value))
 
 
 async def test_a_time_without_a_zone_is_refused(store: SqlStore) -> None:
@@ -255,11 +266,13 @@ async def test_a_time_without_a_zone_is_refused(store: SqlStore) -> None:
     with pytest.raises(ValueError, match="must carry its zone"):
         async with store.work() as work:
             await work.folders.save(folder)
+            await work.commit()
 
 
 # --- the promises of the file ---
 
 
+@pytest.mark.sqlite_file("its pragmas")
 async def test_every_connection_is_durable_private_and_does_not_block_readers(
     store: SqlStore,
 ) -> None:
@@ -352,15 +365,17 @@ async def test_many_chats_share_the_connections(store: SqlStore) -> None:
 
 async def test_reading_sees_one_moment_until_the_first_write(store: SqlStore) -> None:
     async with store.work() as work:
-        assert await work.inbox.waiting() == []
+        assert (await work.inbox.counts())["waiting"] == 0
         await put(store, 1)
-        assert await work.inbox.waiting() == [], "a list must not change while it is read"
+        assert (await work.inbox.counts())["waiting"] == 0, (
+            "a list must not change while it is read"
+        )
         assert not await work.inbox.put(InboxItem(1, 7001, "{}", NOW))
 
 
-async def test_two_programs_writing_at_once_wait_for_each_other(path: Path) -> None:
+async def test_two_programs_writing_at_once_wait_for_each_other(tmp_path: Path) -> None:
     """Each store has its own queue of writers, as two processes would."""
-    stores = [await open_store(f"sqlite:///{path}") for _ in range(2)]
+    stores = [await open_store(database(tmp_path)) for _ in range(2)]
 
     async def visit(store: SqlStore, number: int) -> None:
         async with store.work() as work:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bot.store.database import open_store
+from tests.databases import database
 
 WRITER = """
 import asyncio, sys
@@ -43,7 +44,7 @@ async def both_queues(url: str) -> tuple[list[int], list[object]]:
 
 @pytest.mark.parametrize("lines", [1, 40, 137])
 def test_every_printed_row_is_there_after_kill_9(tmp_path: Path, lines: int) -> None:
-    url = f"sqlite:///{tmp_path / 'coach.db'}"
+    url = database(tmp_path)
     writer = subprocess.Popen(
         [sys.executable, "-c", WRITER, url], stdout=subprocess.PIPE, text=True
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from bot.store.database import open_store
 from bot.usecases.ports import InboxItem
 
@@ -16,6 +18,7 @@ def holds(folder: Path, words: bytes) -> bool:
     return any(words in p.read_bytes() for p in folder.iterdir())
 
 
+@pytest.mark.sqlite_file("its write-ahead log")
 async def test_words_handled_and_blanked_are_in_no_byte_once_the_log_is_emptied(
     tmp_path: Path,
 ) -> None:

@@ -24,6 +24,8 @@ from bot.store.migrations import HEAD, REVISIONS
 from bot.store.tables import metadata
 from bot.usecases.ports import OutboxItem, StoreUnavailable
 
+pytestmark = pytest.mark.sqlite_file("revision by revision; PostgreSQL begins with the newest")
+
 
 def tables_of(path: Path) -> set[str]:
     with sqlite3.connect(path) as connection:

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from telegram import Bot
-
 from bot.console.botapi import BotApi
 from bot.console.chats import Entry
 from bot.console.people import Group as Crowd
@@ -19,6 +17,7 @@ from bot.console.request import InProcessRequest
 from bot.core.turn import Line, Move, Say
 from bot.store.database import SqlStore, open_store
 from bot.telegram.limits import UNLIMITED, Figures, Limits
+from bot.telegram.polling import PatientBot
 from bot.telegram.posting import Draw, no_pictures
 from bot.telegram.sender import Sender
 from bot.usecases.outgoing import body_of
@@ -119,7 +118,7 @@ async def sending(
     api = api or BotApi()
     clock = FixedClock()
     scrubs: list[int] = []
-    bot = Bot(api.token, request=request(api), get_updates_request=InProcessRequest(api))
+    bot = PatientBot(api.token, request=request(api), get_updates_request=InProcessRequest(api))
 
     async def scrub() -> None:
         scrubs.append(1)

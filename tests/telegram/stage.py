@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
-import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from secrets import token_urlsafe
-from tempfile import mkdtemp
-from threading import Thread
 
-from sqlalchemy.engine import make_url
 from telegram.request import BaseRequest
 
 from bot.console.botapi import BotApi
@@ -28,7 +22,7 @@ from bot.core.story import Folder
 from bot.drawing.bars import png
 from bot.exporting.archive import Archives
 from bot.exporting.report_page import report_html
-from bot.store.database import SqlStore, migrate, open_store
+from bot.store.database import SqlStore, open_store
 from bot.telegram.app import TelegramCoach
 from bot.telegram.limits import Figures
 from bot.usecases.desk.reviewing_screens import Staffed
@@ -38,7 +32,7 @@ from bot.usecases.organized import Organized, organize
 from bot.usecases.ports import Retriever, Screener, Store
 from bot.usecases.residents import Residents
 from bot.words.practice import load_library
-from tests import postgres
+from tests.databases import database, on_disk
 from tests.fakes import (
     A_TUESDAY,
     FixedClock,
@@ -47,6 +41,8 @@ from tests.fakes import (
     catalogue,
     corpus_retriever,
 )
+
+__all__ = ["Stage", "buttons", "database", "eventually", "on_disk", "running"]
 
 SECONDS = 20.0
 """Longest wait for the bot to come to rest; only a bot that hangs takes that long."""
@@ -125,49 +121,6 @@ class Stage:
         """How many updates wait, are done, are set aside."""
         async with self.store.work() as work:
             return dict(await work.inbox.counts())
-
-
-def database(home: Path) -> str:
-    """A migrated database of `home`, made if there is none; its address.
-
-    With TEST_ENGINE=postgresql it lies on the server of this run instead of in `home`.
-    """
-    home.mkdir(parents=True, exist_ok=True)
-    if os.environ.get("TEST_ENGINE") == "postgresql":
-        noted = home / "coach.postgresql"
-        if not noted.exists():
-            noted.write_text(postgres.server().database(_postgresql_template()))
-        return noted.read_text()
-    path = home / "coach.sqlite"
-    if not path.exists():
-        shutil.copy(_template(), path)
-    return f"sqlite+aiosqlite:///{path}"
-
-
-@cache
-def _postgresql_template() -> str:
-    url = postgres.server().database()
-    _migrated(url)
-    return str(make_url(url).database)
-
-
-def _migrated(url: str) -> None:
-    migrating = Thread(target=lambda: asyncio.run(migrate(url)))
-    migrating.start()
-    migrating.join()
-
-
-@cache
-def _template() -> Path:
-    """A database brought to head once, to be copied: migrating takes longer than most tests."""
-    path = Path(mkdtemp(prefix="coach-tests-")) / "head.sqlite"
-    _migrated(f"sqlite+aiosqlite:///{path}")
-    return path
-
-
-def on_disk(home: Path) -> bytes:
-    """All that is written in any file under `home`."""
-    return b"".join(path.read_bytes() for path in sorted(home.rglob("*")) if path.is_file())
 
 
 def _page(report: Report, language: str) -> str:

@@ -17,6 +17,7 @@ from bot.core.schedule import Quiet, Repeat, Rule, ScheduleRefused
 from bot.usecases.organizers import Refused
 from bot.usecases.people import CONSOLE, NotAllowed
 from bot.usecases.ports import Grant
+from tests.databases import ENGINE
 from tests.store.places import opened
 from tests.usecases.pushing_world import (
     COLLEAGUE,
@@ -33,7 +34,7 @@ STAFF = 77
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with opened("sqlite", tmp_path) as store:
+    async with opened(ENGINE, tmp_path) as store:
         world = World(store)
         await world.allow(ORGANIZER, COLLEAGUE)
         rights = frozenset({"review", "approve", "export", "invite"})

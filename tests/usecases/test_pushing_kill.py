@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from bot.core.schedule import Rule
-from tests.store.places import opened
+from bot.store.database import open_store
+from tests.databases import database
 from tests.usecases.pushing_world import ORGANIZER, World, plan
 
 GROUPS = 400
@@ -37,14 +38,15 @@ asyncio.run(main())
 
 @pytest.mark.parametrize("after", [0.02, 0.1, 0.25])
 def test_a_push_killed_at_any_moment_reaches_every_group_once(tmp_path: Path, after: float) -> None:
-    url = f"sqlite:///{tmp_path / 'coach.db'}"
+    url = database(tmp_path)
 
     async def begin() -> None:
-        async with opened("sqlite", tmp_path) as store:
-            world = World(store)
-            await world.allow(ORGANIZER)
-            await world.add_groups(*(f"G{n}" for n in range(GROUPS)))
-            await world.organizers.push(ORGANIZER, plan(Rule.right_now(world.time)))
+        store = await open_store(url)
+        world = World(store)
+        await world.allow(ORGANIZER)
+        await world.add_groups(*(f"G{n}" for n in range(GROUPS)))
+        await world.organizers.push(ORGANIZER, plan(Rule.right_now(world.time)))
+        await store.close()
 
     asyncio.run(begin())
     for run in range(1, 60):
@@ -64,8 +66,6 @@ def test_a_push_killed_at_any_moment_reaches_every_group_once(tmp_path: Path, af
     assert ticking.returncode == 0
 
     async def count() -> list[int]:
-        from bot.store.database import open_store
-
         store = await open_store(url)
         chats = [item.chat_id for item in await World(store).pushes()]
         await store.close()

@@ -58,6 +58,8 @@ async def served(api: BotApi) -> AsyncIterator[Served]:
 
 
 def _call(method: str, kind: str, body: bytes) -> Call:
+    if kind.startswith("application/json"):
+        return Call(method, json.loads(body))
     if not kind.startswith("multipart/"):
         return Call(method, dict(parse_qsl(body.decode(), keep_blank_values=True)))
     parts = BytesParser(policy=HTTP).parsebytes(

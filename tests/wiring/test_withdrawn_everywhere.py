@@ -30,11 +30,11 @@ from bot.usecases.ports import Receipt, Store, UnitOfWork
 from bot.usecases.staff import Staff
 from bot.wiring import Sharing
 from tests.commands.shell import REPOSITORY, environment
+from tests.databases import database, on_disk
 from tests.fakes import catalogue
 from tests.retrieval.fake_embedder import WordEmbedder
 from tests.retrieval.small import write_corpus
 from tests.store.places import everything_held
-from tests.telegram.stage import on_disk
 from tests.usecases.library_world import APPROVER, World, world
 
 PASSAGE = "I held the quetzalcoatlus lamp and turned to knock on her door instead."
@@ -88,8 +88,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     corpus.mkdir()
     write_corpus(corpus)
     async with world(tmp_path / "home") as made:
-        database = f"sqlite:///{tmp_path / 'home' / 'coach.sqlite'}"
-        embeddings = Embeddings(made.home, corpus, database)
+        embeddings = Embeddings(made.home, corpus, database(made.home))
         await embeddings.index.ensure()
         folder = await made.teller(
             Purpose.COACHING_EXAMPLES, Purpose.PUBLIC_LIBRARY, words=WORDS, days=3650
@@ -273,11 +272,10 @@ asyncio.run(main())
 async def test_killed_by_the_system_it_is_finished_after_the_restart(
     house: House, milliseconds: int
 ) -> None:
-    database = f"sqlite:///{house.home / 'coach.sqlite'}"
     process = await asyncio.to_thread(
         lambda: subprocess.Popen(
             [sys.executable, "-c", WITHDRAWING, house.folder.stories[0].id],
-            env=environment(house.home, DATABASE_URL=database),
+            env=environment(house.home, DATABASE_URL=database(house.home)),
             cwd=REPOSITORY,
             stdout=subprocess.PIPE,
         )

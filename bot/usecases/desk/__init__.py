@@ -93,6 +93,8 @@ class Desk:
     ) -> None:
         """Each of `rooms` makes a room over the store it is given, anew for every visit."""
         self._store, self._rooms, self._book, self._clock = store, rooms, book, clock
+        # What hangs on the doors: enough to see whether anything is for the desk at all.
+        self._doors = [make(store) for make in rooms]
 
     async def hear(self, sender: Sender, heard: Heard, update_ids: Sequence[int]) -> bool:
         """Take what belongs to the desk; False, with nothing done, for what does not.
@@ -111,10 +113,8 @@ class Desk:
 
     async def _hear(self, sender: Sender, heard: Heard, update_ids: Sequence[int]) -> bool:
         async with self._store.work() as work:
-            joined = Joined(self._store, work)
-            rooms = [make(joined) for make in self._rooms]
             seat = await work.seats.of(sender.telegram_id)
-            found = _place(rooms, seat, heard)
+            found = _place(self._doors, seat, heard)
             if found is None:
                 if seat is not None and seat.awaiting and not heard.edited:
                     # They went on to something else: the next thing typed is not our answer.
@@ -122,7 +122,9 @@ class Desk:
                     await work.seats.save(seat)
                     await work.commit()
                 return False
-            room, verb, arguments = found
+            door, verb, arguments = found
+            joined = Joined(self._store, work)
+            room = self._rooms[door](joined)
             seat = seat or Seat(sender.telegram_id, sender.chat_id)
             is_old = heard.choice is not None and heard.turn != seat.turn
             seat.chat_id, seat.awaiting = sender.chat_id, ""
@@ -176,21 +178,21 @@ async def _answer(work: UnitOfWork, room: Room, visit: Visit, first: Sequence[Mo
     seat = visit.seat
     seat.turn += 1
     await work.seats.save(seat)
-    await work.outbox.add(
+    await work.outbox.queue(
         [OutboxItem(seat.chat_id, body_of(m, visit.language, seat.turn)) for m in (*first, *moves)]
     )
 
 
 def _place(
-    rooms: Sequence[Room], seat: Seat | None, heard: Heard
-) -> tuple[Room, str, tuple[str, ...]] | None:
-    """The room, verb and arguments something heard belongs to."""
+    doors: Sequence[Room], seat: Seat | None, heard: Heard
+) -> tuple[int, str, tuple[str, ...]] | None:
+    """The number of the room, the verb and the arguments that something heard belongs to."""
     if heard.edited or heard.other is not None:
         return None
     if heard.command is not None:
-        for room in rooms:
-            if (meant := room.verb_of(heard)) is not None:
-                return room, *meant
+        for number, door in enumerate(doors):
+            if (meant := door.verb_of(heard)) is not None:
+                return number, *meant
         return None
     where = None
     if heard.choice is not None and heard.choice.startswith(PREFIX):
@@ -201,9 +203,9 @@ def _place(
         return None
     name, _, rest = where.partition(".")
     verb, *arguments = rest.split(".")
-    for room in rooms:
-        if room.name == name:
-            return room, verb, tuple(arguments)
+    for number, door in enumerate(doors):
+        if door.name == name:
+            return number, verb, tuple(arguments)
     return None
 
 

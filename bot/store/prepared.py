@@ -1,0 +1,193 @@
+"""Statements written once and compiled once, and the hands that carry them out.
+
+SQLAlchemy's own road from a statement to its rows (building, cache key, context, result) costs
+many times what the driver and the database need, and a resident's turn is a dozen statements. So
+what every turn needs is prepared: still written with SQLAlchemy's tables and types, for both
+engines, but given to the driver as text and values. Everything else takes the ordinary road.
+
+A *job* is a plain function over a `Hand`: what it reads and changes is one step for whoever runs
+it, in whatever thread. It must not wait for anything else.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import namedtuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from sqlalchemy import BindParameter, Connection, CursorResult, Dialect, bindparam
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.sql.base import Executable
+from sqlalchemy.sql.compiler import SQLCompiler
+
+if TYPE_CHECKING:
+    import psycopg
+
+T = TypeVar("T")
+_SET = "set_"
+"""SQLAlchemy keeps a column's own name to itself where a value is set."""
+
+
+def given(name: str) -> BindParameter[Any]:
+    """A value that is set; jobs give it as `name`."""
+    return bindparam(_SET + name)
+
+
+class Prepared:
+    """One statement. Its values are those of its bindparams; `given` ones without their prefix."""
+
+    def __init__(self, statement: Executable, postgresql: Executable | None = None) -> None:
+        """Compiled for a dialect when first used there; `postgresql` where that differs."""
+        there = statement if postgresql is None else postgresql
+        self._statements = {"sqlite": statement, "postgresql": there}
+        self._raw: dict[str, Raw] = {}
+
+    def statement(self, dialect: str) -> Executable:
+        """As SQLAlchemy carries it out."""
+        return self._statements[dialect]
+
+    def raw(self, dialect: Dialect) -> Raw:
+        """As the driver of this dialect wants it."""
+        found = self._raw.get(dialect.name)
+        if found is None:
+            found = self._raw[dialect.name] = Raw(self._statements[dialect.name], dialect)
+        return found
+
+
+class Raw:
+    """A statement's text, and how values go in and rows come out, for one dialect."""
+
+    def __init__(self, statement: Any, dialect: Dialect) -> None:
+        compiled: SQLCompiler = statement.compile(dialect=dialect)
+        self.sql = str(compiled)
+        order = compiled.positiontup if compiled.positional else list(compiled.binds)
+        self._is_positional = compiled.positional
+        self._order: list[tuple[str, str, Any, Callable[[Any], Any] | None]] = []
+        for name in order or ():
+            bind = compiled.binds[name]
+            key = None if not bind.required else name.removeprefix(_SET)
+            write = bind.type.dialect_impl(dialect).bind_processor(dialect)
+            fixed = None
+            if key is None:
+                fixed = bind.effective_value
+                fixed = write(fixed) if write else fixed
+            self._order.append((name, key or "", fixed, write))
+        self.names = [(name, key) for name, key, _, _ in self._order if key]
+        columns = list(getattr(statement, "exported_columns", None) or ())
+        self._read = [c.type.dialect_impl(dialect).result_processor(dialect, None) for c in columns]
+        self._has_reads = any(self._read)
+        self._row = _named([c.key for c in columns])
+
+    def bind(self, values: Mapping[str, Any]) -> Any:
+        """The driver's parameters. Raises KeyError for a value that is missing."""
+        if self._is_positional:
+            return [
+                fixed if not key else (write(values[key]) if write else values[key])
+                for _, key, fixed, write in self._order
+            ]
+        return {
+            name: fixed if not key else (write(values[key]) if write else values[key])
+            for name, key, fixed, write in self._order
+        }
+
+    def row(self, record: Any) -> Any:
+        """A record of the driver's, with names, in Python's types."""
+        if self._has_reads:
+            record = [
+                read(value) if read else value
+                for read, value in zip(self._read, record, strict=True)
+            ]
+        return self._row._make(record)
+
+
+def _named(names: Sequence[str]) -> Any:
+    """A class of rows; names that come twice are left to their positions."""
+    return namedtuple("Row", names, rename=True)
+
+
+class Hand(Protocol):
+    """Carries out prepared statements, one after another, in one transaction."""
+
+    dialect: str
+
+    def rows(self, statement: Prepared, /, **values: Any) -> list[Any]:
+        """What a query, or a statement's RETURNING, gives."""
+        ...
+
+    def change(self, statement: Prepared, /, **values: Any) -> int:
+        """How many rows were changed."""
+        ...
+
+
+Job = Callable[[Hand], T]
+
+
+class SqliteHand:
+    """A Hand over the driver's own connection."""
+
+    dialect = "sqlite"
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Transactions are for whoever runs the job."""
+        self._connection = connection
+
+    def rows(self, statement: Prepared, /, **values: Any) -> list[Any]:
+        """See Hand."""
+        raw = statement.raw(_SQLITE)
+        found = self._connection.execute(raw.sql, raw.bind(values)).fetchall()
+        return [raw.row(record) for record in found]
+
+    def change(self, statement: Prepared, /, **values: Any) -> int:
+        """See Hand."""
+        raw = statement.raw(_SQLITE)
+        return self._connection.execute(raw.sql, raw.bind(values)).rowcount
+
+
+class PostgresHand:
+    """A Hand over psycopg's own connection."""
+
+    dialect = "postgresql"
+
+    def __init__(self, connection: psycopg.Connection[Any], dialect: Dialect) -> None:
+        """Transactions are for whoever runs the job; `dialect` is the engine's."""
+        self._connection, self._dialect = connection, dialect
+
+    def rows(self, statement: Prepared, /, **values: Any) -> list[Any]:
+        """See Hand."""
+        raw = statement.raw(self._dialect)
+        found = self._connection.execute(raw.sql, raw.bind(values)).fetchall()
+        return [raw.row(record) for record in found]
+
+    def change(self, statement: Prepared, /, **values: Any) -> int:
+        """See Hand."""
+        raw = statement.raw(self._dialect)
+        return self._connection.execute(raw.sql, raw.bind(values)).rowcount
+
+
+class EngineHand:
+    """A Hand over SQLAlchemy's connection, for jobs amid the ordinary statements of a unit."""
+
+    def __init__(self, connection: Connection) -> None:
+        """The connection's transaction is the job's."""
+        self._connection = connection
+        self.dialect = connection.dialect.name
+
+    def rows(self, statement: Prepared, /, **values: Any) -> list[Any]:
+        """See Hand."""
+        return list(self._done(statement, values))
+
+    def change(self, statement: Prepared, /, **values: Any) -> int:
+        """See Hand."""
+        return int(self._done(statement, values).rowcount)
+
+    def _done(self, statement: Prepared, values: Mapping[str, Any]) -> CursorResult[Any]:
+        names = statement.raw(self._connection.dialect).names
+        done = self._connection.execute(
+            statement.statement(self.dialect), {name: values[key] for name, key in names}
+        )
+        assert isinstance(done, CursorResult)
+        return done
+
+
+_SQLITE = sqlite.dialect(paramstyle="qmark")

@@ -1,0 +1,311 @@
+"""Jobs of many units of work carried out together: one hop to a thread, one commit to the disk.
+
+What a turn reads and changes is little; what it waits for (a thread's turn, the disk) is not. So
+jobs that are ready at the same moment go together, and what comes meanwhile goes next: under load
+everybody shares one fsync, alone nobody waits for company. Each unit stands for itself all the
+same: it is kept whole or not at all, and one that fails takes no neighbour with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import select
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.store.errors import plainly, sentence
+from bot.store.prepared import EngineHand, Job, PostgresHand, SqliteHand, T
+from bot.usecases.ports import Conflict, StoreUnavailable
+
+if TYPE_CHECKING:
+    import psycopg
+
+MOST = 200
+"""Units carried out in one transaction."""
+
+Unit = Sequence[Job[object]]
+Asked = tuple[Any, asyncio.Future[Any]]
+"""What is to be done, and where its outcome is awaited."""
+
+
+class Hands(Protocol):
+    """Carries out jobs on a database, outside the ordinary transactions."""
+
+    async def ask(self, job: Job[T]) -> T:
+        """What a job reads: all of it at one moment. Raises StoreUnavailable."""
+        ...
+
+    async def commit(self, unit: Unit) -> None:
+        """Carry out jobs in order and make them durable together.
+
+        Raises what a job raised, Conflict for rows another wrote, or StoreUnavailable; then
+        nothing of this unit is kept.
+        """
+        ...
+
+    async def close(self) -> None:
+        """End what is under way and release the connections."""
+        ...
+
+
+class OnSqlite:
+    """Two connections of our own, each in a thread: one reads, one writes for everybody."""
+
+    def __init__(
+        self,
+        connect: Callable[[], sqlite3.Connection],
+        writers: asyncio.Lock,
+        place: str,
+        wait: float,
+    ) -> None:
+        """`writers` is held by whoever writes in this process; see SqlStore for the rest."""
+        self._writers, self._place, self._wait = writers, place, wait
+        self._reading = _Line(connect, _read_all, place)
+        self._writing = _Line(connect, _write_all, place, self._alone_in_writing)
+
+    async def ask(self, job: Job[T]) -> T:
+        """See Hands."""
+        found: T = await self._reading.stand_in(job)
+        return found
+
+    async def commit(self, unit: Unit) -> None:
+        """See Hands."""
+        await self._writing.stand_in(unit)
+
+    async def close(self) -> None:
+        """See Hands."""
+        await self._reading.close()
+        await self._writing.close()
+
+    @contextlib.asynccontextmanager
+    async def _alone_in_writing(self) -> Any:
+        try:
+            async with asyncio.timeout(self._wait):
+                await self._writers.acquire()
+        except TimeoutError:
+            raise StoreUnavailable(sentence("SQLITE_BUSY", self._place)) from None
+        try:
+            yield
+        finally:
+            self._writers.release()
+
+
+class _Line:
+    """Whoever comes is served with all who stand there; one round at a time, in one thread."""
+
+    def __init__(
+        self,
+        connect: Callable[[], sqlite3.Connection],
+        serve: Callable[[sqlite3.Connection, list[Any], str], list[Any]],
+        place: str,
+        around: Callable[[], Any] = contextlib.nullcontext,
+    ) -> None:
+        self._connect, self._serve, self._place, self._around = connect, serve, place, around
+        self._waiting: list[Asked] = []
+        self._rounds: asyncio.Task[None] | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
+        self._connection: sqlite3.Connection | None = None
+
+    async def stand_in(self, what: Any) -> Any:
+        """Return what became of it, or raise it."""
+        outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.append((what, outcome))
+        if self._rounds is None or self._rounds.done():
+            self._rounds = asyncio.create_task(self._serve_all(), name="database")
+        return await outcome
+
+    async def _serve_all(self) -> None:
+        while self._waiting:
+            now: list[Asked] = []
+            try:
+                async with self._around():
+                    now, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+                    outcomes = await asyncio.get_running_loop().run_in_executor(
+                        self._thread, self._round, [what for what, _ in now]
+                    )
+            except Exception as error:
+                # Nobody's turn came, or the thread is gone: whoever waits is told.
+                now, self._waiting = [*now, *self._waiting], []
+                outcomes = [error] * len(now)
+            for (_, awaited), outcome in zip(now, outcomes, strict=True):
+                if awaited.done():
+                    continue
+                if isinstance(outcome, BaseException):
+                    awaited.set_exception(outcome)
+                else:
+                    awaited.set_result(outcome)
+
+    def _round(self, asked: list[Any]) -> list[Any]:
+        """In the thread. Whatever goes wrong is an outcome."""
+        try:
+            with plainly(self._place):
+                if self._connection is None:
+                    self._connection = self._connect()
+            return self._serve(self._connection, asked, self._place)
+        except Exception as error:
+            return [error] * len(asked)
+
+    async def close(self) -> None:
+        """Let the round under way end."""
+        if self._rounds is not None:
+            await asyncio.gather(self._rounds, return_exceptions=True)
+        if self._connection is not None:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
+            self._connection = None
+        self._thread.shutdown(wait=False)
+
+
+def _read_all(connection: sqlite3.Connection, jobs: list[Job[Any]], place: str) -> list[Any]:
+    hand, found = SqliteHand(connection), list[Any]()
+    for job in jobs:
+        try:
+            with plainly(place):
+                connection.execute("BEGIN")
+                try:
+                    found.append(job(hand))
+                finally:
+                    connection.execute("ROLLBACK")
+        except Exception as error:
+            found.append(error)
+    return found
+
+
+def _write_all(connection: sqlite3.Connection, units: list[Unit], place: str) -> list[Any]:
+    """One transaction for all; where the database itself fails, one for each."""
+    hand, outcomes = SqliteHand(connection), list[Any]()
+    try:
+        with plainly(place):
+            connection.execute("BEGIN IMMEDIATE")
+            for unit in units:
+                outcomes.append(_kept(connection, hand, unit))
+            connection.execute("COMMIT")
+    except StoreUnavailable as error:
+        with contextlib.suppress(sqlite3.Error):
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        if len(units) == 1:
+            return [error]
+        return [outcome for unit in units for outcome in _write_all(connection, [unit], place)]
+    return outcomes
+
+
+def _kept(connection: sqlite3.Connection, hand: SqliteHand, unit: Unit) -> Exception | None:
+    """Carry out one unit, or leave no trace of it; why not. Raises the database's own errors."""
+    connection.execute("SAVEPOINT unit")
+    try:
+        for job in unit:
+            job(hand)
+    except sqlite3.IntegrityError:
+        refused: Exception = Conflict("Another process wrote the same row; load again.")
+    except sqlite3.Error:
+        raise
+    except Exception as error:
+        refused = error
+    else:
+        connection.execute("RELEASE unit")
+        return None
+    connection.execute("ROLLBACK TO unit")
+    connection.execute("RELEASE unit")
+    return refused
+
+
+class OnPostgres:
+    """A few connections beside the engine's, each used by one thread at a time.
+
+    The server itself makes commits of several connections durable together.
+
+    A connection that is lost, as when the server was started anew, is made again: at once where
+    nothing was under way on it yet, at the next try otherwise.
+    """
+
+    def __init__(
+        self, engine: AsyncEngine, place: str, connections: int, settings: Mapping[str, Any]
+    ) -> None:
+        """Connects to nothing yet; `engine` says where to, and how values are written there.
+
+        `connections` at most; `settings` are the driver's.
+        """
+        self._settings = settings
+        url = engine.url.set(drivername="postgresql")
+        self._address = url.render_as_string(hide_password=False)
+        self._dialect, self._place = engine.dialect, place
+        self._idle: SimpleQueue[psycopg.Connection[Any]] = SimpleQueue()
+        self._threads = ThreadPoolExecutor(connections, thread_name_prefix="database")
+
+    async def ask(self, job: Job[T]) -> T:
+        """See Hands."""
+        found: T = await self._in_thread(lambda hand, _: job(hand))
+        return found
+
+    async def commit(self, unit: Unit) -> None:
+        """See Hands."""
+
+        def kept(hand: PostgresHand, connection: psycopg.Connection[Any]) -> None:
+            import psycopg
+
+            try:
+                with connection.transaction():
+                    for job in unit:
+                        job(hand)
+            except psycopg.IntegrityError:
+                raise Conflict("Another process wrote the same row; load again.") from None
+
+        await self._in_thread(kept)
+
+    async def close(self) -> None:
+        """Let what is under way end."""
+        await asyncio.to_thread(self._threads.shutdown)
+        while not self._idle.empty():
+            self._idle.get().close()
+
+    async def _in_thread(self, work: Callable[[PostgresHand, psycopg.Connection[Any]], T]) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._with_connection, work)
+
+    def _with_connection(self, work: Callable[[PostgresHand, psycopg.Connection[Any]], T]) -> T:
+        import psycopg
+
+        with plainly(self._place, psycopg.Error):
+            try:
+                connection = self._idle.get_nowait()
+            except Empty:
+                connection = self._connected()
+            else:
+                connection = self._alive(connection)
+            try:
+                return work(PostgresHand(connection, self._dialect), connection)
+            finally:
+                if connection.closed:
+                    connection.close()
+                else:
+                    self._idle.put(connection)
+
+    def _connected(self) -> psycopg.Connection[Any]:
+        import psycopg
+
+        return psycopg.connect(self._address, autocommit=True, **self._settings)
+
+    def _alive(self, connection: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
+        """The same, or a new one where the server has hung up: then its socket can be read."""
+        readable, _, _ = select.select([connection.fileno()], [], [], 0)
+        if not readable:
+            return connection
+        connection.close()
+        return self._connected()
+
+
+def carry_out(unit: Unit, hand: EngineHand) -> None:
+    """All jobs of a unit in order; Conflict where a row was written by another."""
+    from sqlalchemy import exc
+
+    try:
+        for job in unit:
+            job(hand)
+    except exc.IntegrityError:
+        raise Conflict("Another process wrote the same row; load again.") from None
