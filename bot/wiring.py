@@ -48,6 +48,7 @@ from bot.words.catalogue import Catalogue
 if TYPE_CHECKING:
     from telegram.request import BaseRequest
 
+    from bot.core.picture import Sheet
     from bot.core.report import Report
     from bot.reading.embedding import BundledEmbedder
     from bot.reading.encoder import SentenceEncoder
@@ -336,6 +337,13 @@ async def keep_library(
             log.warning("the library waits: %s", type(error).__name__)
             pause = 10 * ERASE_EVERY
         await asyncio.sleep(pause)
+
+
+def draw(sheet: Sheet[str]) -> bytes:
+    """A picture as a PNG. What draws it is loaded when the first is wanted."""
+    from bot.drawing.bars import png
+
+    return png(sheet)
 
 
 def care_lines(settings: Settings, words: Catalogue, language: str) -> str:
@@ -631,6 +639,7 @@ async def telegram_coach(
                 parts, store, staffed(parts, store, lazily), telegram, wake
             ),
             files=exporting(parts, store).content,
+            draw=draw,
             crew=_crew(parts.settings, may_fetch=takes_in and hook is None),
             takes_in=takes_in,
         )

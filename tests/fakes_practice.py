@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.core.movement import Movement, Step
-from bot.core.practice import Delivery, Fate, LeftOut, PracticePrompt, Schedule
+from bot.core.practice import Delivery, Fate, LeftOut, PracticePrompt, Schedule, reason_of
 from bot.usecases.ports import AuditEntry, Conflict, Grant, Group, Invitation, Right
 from bot.usecases.practice_ports import Opening, Outcome, Target, Unsettled
 
@@ -274,7 +274,7 @@ class MemoryPractice:
         self, schedule_id: str, group_ids: Collection[str]
     ) -> Mapping[str, LeftOut | None]:
         mine = self._where(lambda d: d.schedule_id == schedule_id and d.group_id in group_ids)
-        return {d.group_id: d.left_out for d in mine}
+        return {d.group_id: d.left_out or reason_of(self._fate(d)[1]) for d in mine}
 
     async def claim(self, deliveries: Sequence[Delivery], settled: Collection[str]) -> None:
         state = await self._own()

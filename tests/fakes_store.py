@@ -523,11 +523,11 @@ class _Recipients:
             is_kept = item.chat_id > 0 and item.urgency == "reply"
             if pause is not None and (not is_kept or pause[1] < before):
                 kept.item = replace(item, body={})
-                kept.state, kept.reason = "failed", "Paused"
+                kept.state, kept.reason = "failed", pause[0]
                 dropped += 1
         return dropped
 
-    async def moved(self, old: int, new: int) -> None:
+    async def moved(self, old: int, new: int) -> bool:
         state = await self._work.writing()
         for kept in state.outbox.values():
             if kept.item.chat_id == old:
@@ -538,12 +538,13 @@ class _Recipients:
             state.paused.setdefault(new, state.paused.pop(old))
         groups = {group.chat_id: group for group in state.groups.values()}
         if old not in groups:
-            return
+            return False
         follows = replace(groups[old], chat_id=new)
         if new in groups:
             del state.groups[groups[new].id]
             follows = replace(follows, standing=groups[new].standing)
         state.groups[follows.id] = follows
+        return True
 
 
 class _Groups:

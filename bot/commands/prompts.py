@@ -6,6 +6,7 @@ Nothing heavy is imported before a command runs.
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -124,11 +125,22 @@ def _change(verb: str, which: str) -> None:
 
 
 @app.command()
-def results(as_json: Json = False) -> None:
+def results(
+    as_json: Json = False,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", help="Draw them into this PNG file instead.")
+    ] = None,
+    by: Annotated[
+        str | None, typer.Option("--by", help="Of the picture: group, prompt or week.")
+    ] = None,
+    lang: Annotated[str | None, typer.Option("--lang", help="The picture's language.")] = None,
+) -> None:
     """What became of every push. Never who; numbers of people under five are not shown."""
-    from bot.commands.outcomes import run as go
+    from bot.commands.outcomes import draw, run
 
-    raise typer.Exit(go(as_json, sys.stdout))
+    if picture is not None:
+        raise typer.Exit(draw(picture, by, lang, sys.stdout, sys.stderr))
+    raise typer.Exit(run(as_json, sys.stdout))
 
 
 @app.command()

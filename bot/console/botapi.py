@@ -324,6 +324,10 @@ class BotApi:
             shown["until_date"] = 0
         return shown
 
+    def permissions(self, chat: Chat) -> Json:
+        """What plain members of a group may do, as the Bot API shows it."""
+        return dict.fromkeys((p for p in _PERMISSIONS if p.startswith("can_")), not chat.is_silent)
+
     def keep_file(self, upload: Upload) -> str:
         """Keep a file for download; its file id."""
         file_id = hashlib.sha256(upload.name.encode() + upload.content).hexdigest()[:40]

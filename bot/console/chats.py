@@ -94,7 +94,10 @@ def _rows(markup: Json | None, kind: str) -> list[list[Json]]:
 
 @dataclass
 class Chat:
-    """A private chat with one person, or a group. `gone` says why the bot may not write."""
+    """A private chat with one person, or a group. `gone` says why the bot may not write.
+
+    In a silent group only administrators may write.
+    """
 
     id: int
     kind: Literal["private", "group", "supergroup"]
@@ -104,6 +107,7 @@ class Chat:
     gone: str | None = None
     moved_to: int | None = None
     members: dict[int, str] = field(default_factory=dict)
+    is_silent: bool = False
 
     def payload(self) -> Json:
         """The chat as the Bot API shows it."""

@@ -280,6 +280,10 @@ class Group:
         """Let the bot stay, without the right to write."""
         self._bot_becomes("restricted", by)
 
+    def silences_members(self, is_silent: bool = True) -> None:
+        """Let only administrators write; the bot is told nothing of it."""
+        self.chat.is_silent = is_silent
+
     def _bot_becomes(self, after: str, by: Person, before: str | None = None) -> None:
         bot = int(str(self.api.bot["id"]))
         was = before or self.chat.members.get(bot, "member")

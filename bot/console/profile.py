@@ -87,26 +87,31 @@ def get_webhook_info(api: BotApi, call: Call) -> Json:
 def get_chat(api: BotApi, call: Call) -> Json:
     """getChat."""
     chat = api.open_chat(call.chat_id())
-    return chat.payload() | {
-        "accent_color_id": 0,
-        "max_reaction_count": 11,
-        "accepted_gift_types": {
-            "unlimited_gifts": False,
-            "limited_gifts": False,
-            "unique_gifts": False,
-            "premium_subscription": False,
-            "gifts_from_channels": False,
-        },
-    }
+    may = {} if chat.kind == "private" else {"permissions": api.permissions(chat)}
+    return (
+        chat.payload()
+        | may
+        | {
+            "accent_color_id": 0,
+            "max_reaction_count": 11,
+            "accepted_gift_types": {
+                "unlimited_gifts": False,
+                "limited_gifts": False,
+                "unique_gifts": False,
+                "premium_subscription": False,
+                "gifts_from_channels": False,
+            },
+        }
+    )
 
 
 def get_chat_member(api: BotApi, call: Call) -> Json:
     """getChatMember; someone never seen here is refused, someone seen elsewhere has left."""
     chat = api.open_chat(call.chat_id())
-    user_id = call.number("user_id")
-    person = api.people.get(user_id or 0)
+    user_id = call.number("user_id") or 0
+    person = api.people.get(user_id)
     if user_id == api.bot["id"]:
-        return api.member(api.bot, "administrator" if api.bot_is_admin(chat) else "member")
+        return api.member(api.bot, chat.members.get(user_id, "member"))
     if person is None:
         raise bad_request("user not found")
     private = chat.kind == "private" and chat.id == person.id

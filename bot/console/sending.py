@@ -105,6 +105,14 @@ def _within(text: str, limit: int, what: str) -> None:
         raise bad_request(f"{what} is too long")
 
 
+def _writable(api: BotApi, call: Call) -> Chat:
+    """The chat to write to; refused where only administrators may."""
+    chat = api.open_chat(call.chat_id())
+    if chat.is_silent and not api.bot_is_admin(chat):
+        raise bad_request("not enough rights to send text messages to the chat")
+    return chat
+
+
 def _replied(chat: Chat, call: Call) -> Json:
     reply = call.nested("reply_parameters")
     wanted = reply.get("message_id") if isinstance(reply, dict) else None
@@ -122,7 +130,7 @@ def send_message(api: BotApi, call: Call) -> Json:
     """sendMessage."""
     text, entities = _text(call)
     markup = read_markup(call)
-    chat = api.open_chat(call.chat_id())
+    chat = _writable(api, call)
     _within(text, TEXT_LIMIT, "message")
     check_buttons(markup)
     reply = _replied(chat, call)

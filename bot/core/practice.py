@@ -167,6 +167,11 @@ class LeftOut(StrEnum):
     TOPIC_CLOSED = "topic_closed"
 
 
+def reason_of(word: str | None) -> LeftOut | None:
+    """The reason a word stands for; None for none, and for an error's name."""
+    return LeftOut(word) if word in set(LeftOut) else None
+
+
 @dataclass(frozen=True)
 class Delivery:
     """One prompt for one group in one slot; there is never a second.

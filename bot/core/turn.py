@@ -14,6 +14,7 @@ from bot.core.care import Safety, Span
 from bot.core.coaching import CoachingNotes
 from bot.core.movement import Movement
 from bot.core.narrative import Element, Reading, StoryOf
+from bot.core.picture import Sheet
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,19 @@ class Bring:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A picture with words under it that say the same, and buttons; drawn when it is sent.
+
+    If it cannot be drawn, the words and buttons alone are sent.
+    """
+
+    name: str
+    sheet: Sheet[Line]
+    lines: tuple[Line, ...]
+    choices: tuple[tuple[Choice, ...], ...] = ()
+
+
+@dataclass(frozen=True)
 class EraseEverything:
     """The folder must go, then a receipt be given."""
 
@@ -153,7 +167,7 @@ class TakeDown:
     stays: Line
 
 
-Move = Say | Hand | Bring | EraseEverything | Scrub | Moved | Post | TakeDown
+Move = Say | Hand | Bring | Picture | EraseEverything | Scrub | Moved | Post | TakeDown
 
 
 @dataclass(frozen=True)

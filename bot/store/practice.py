@@ -11,7 +11,16 @@ from sqlalchemy import ColumnElement, and_, bindparam, delete, func, insert, or_
 
 from bot.core.movement import Movement, Step
 from bot.core.narrative import Element
-from bot.core.practice import Aim, Delivery, Fate, LeftOut, PracticePrompt, Schedule, Season
+from bot.core.practice import (
+    Aim,
+    Delivery,
+    Fate,
+    LeftOut,
+    PracticePrompt,
+    Schedule,
+    Season,
+    reason_of,
+)
 from bot.core.schedule import Quiet, Repeat, Rule
 from bot.store.practice_tables import (
     deliveries,
@@ -217,13 +226,15 @@ class SqlPractice:
     async def last_left_out(
         self, schedule_id: str, group_ids: Collection[str]
     ) -> Mapping[str, LeftOut | None]:
-        """Why each group was left out of the last slot dealt with; None when it was not."""
+        """Why each group did not get the last slot dealt with: left out, or the pause that kept its
+        message back; None when neither."""
         rows = await self._transaction.read(
-            select(deliveries.c.group_id, deliveries.c.left_out)
+            select(deliveries.c.group_id, deliveries.c.left_out, outbox.c.reason)
+            .select_from(deliveries.outerjoin(outbox, outbox.c.id == deliveries.c.outbox_id))
             .where(deliveries.c.schedule_id == schedule_id, deliveries.c.group_id.in_(group_ids))
             .order_by(deliveries.c.due_at)
         )
-        return {row.group_id: _left_out(row.left_out) for row in rows}
+        return {row.group_id: reason_of(row.left_out or row.reason) for row in rows}
 
     async def claim(self, claims: Sequence[Delivery], settled: Collection[str]) -> None:
         """Keep deliveries; those whose id is in `settled` need not be told to anybody.

@@ -263,6 +263,11 @@ class SqlRecipients:
         paused = select(recipients.c.chat_id)
         longer = paused.where(recipients.c.paused_at < before)
         kept = and_(outbox.c.chat_id > 0, outbox.c.urgency == "reply")
+        why = (
+            select(recipients.c.reason)
+            .where(recipients.c.chat_id == outbox.c.chat_id)
+            .scalar_subquery()
+        )
         return await self._transaction.write(
             update(outbox)
             .where(
@@ -272,13 +277,14 @@ class SqlRecipients:
                     and_(kept, outbox.c.chat_id.in_(longer)),
                 ),
             )
-            .values(state=FAILED, body={}, reason="Paused")
+            .values(state=FAILED, body={}, reason=why)
         )
 
-    async def moved(self, old: int, new: int) -> None:
+    async def moved(self, old: int, new: int) -> bool:
         """A group became a supergroup: messages, buttons, pause and group follow to the new id.
 
-        What the new id already has of its own stays; of two groups the older one goes on.
+        What the new id already has of its own stays; of two groups the older one goes on. True
+        when a group moved.
         """
         write = self._transaction.write
         await write(update(outbox).where(outbox.c.chat_id == old).values(chat_id=new))
@@ -295,9 +301,10 @@ class SqlRecipients:
             )
         }
         if old not in both:
-            return
+            return False
         follows = {"chat_id": new}
         if new in both:
             await write(delete(groups).where(groups.c.chat_id == new))
             follows |= {"standing": both[new].standing}
-        await write(update(groups).where(groups.c.chat_id == old).values(**follows))
+        moved = update(groups).where(groups.c.chat_id == old).values(**follows)
+        return await write(moved) == 1

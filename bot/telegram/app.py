@@ -17,7 +17,7 @@ from bot.telegram.lanes import Lanes, place_of
 from bot.telegram.limits import UNLIMITED, Figures, Limits
 from bot.telegram.measured import LONGEST_TURN, SILENT_SECONDS, MeasuredTurns
 from bot.telegram.polling import ALLOWED, Patience, PatientBot, Polling
-from bot.telegram.posting import Files, no_files
+from bot.telegram.posting import Draw, Files, no_files, no_pictures
 from bot.telegram.render import Words
 from bot.telegram.sender import Sender
 from bot.telegram.turns import Here
@@ -65,6 +65,7 @@ class TelegramCoach:
         figures: Figures | None = None,
         organized: Callable[[Telegram, Callable[[], None]], Organized] | None = None,
         files: Files = no_files,
+        draw: Draw = no_pictures,
         crew: Crew | None = None,
         takes_in: bool = True,
     ) -> None:
@@ -74,7 +75,7 @@ class TelegramCoach:
         whoever started the program something. `figures` are the flood limits to keep: Telegram's,
         unless `request` leads to a Bot API in this process, which has none. `organized` makes the
         organizers' and staff's side around Telegram, waking the sender; without it there are only
-        residents. `files` gives what lies with us to be handed over.
+        residents. `files` gives what lies with us to be handed over, `draw` makes pictures.
         In a `crew` we serve the chats it gives us, and fetch or push only while that is ours;
         without `takes_in` we leave all updates to others of the crew.
         """
@@ -101,6 +102,7 @@ class TelegramCoach:
             limits=limits,
             now=clock.now,
             files=files,
+            draw=draw,
             crew=self._crew,
         )
         self._organized = organized(Here(bot), self._sender.wake) if organized else None

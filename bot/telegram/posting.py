@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from telegram import InlineKeyboardMarkup
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, Forbidden
 
-from bot.core.turn import Bring, Hand, Say, Scrub, TakeDown
+from bot.core.picture import Sheet
+from bot.core.turn import Bring, Hand, Picture, Say, Scrub, TakeDown
 from bot.telegram.polling import PatientBot
-from bot.telegram.render import Button, Rendered, Renderer, file_text, render
+from bot.telegram.render import (
+    CAPTION_LIMIT,
+    Button,
+    Rendered,
+    Renderer,
+    file_text,
+    render,
+    units,
+)
 from bot.usecases.outgoing import body_of, move_of
 from bot.usecases.ports import OutboxItem
 
@@ -33,6 +43,15 @@ Files = Callable[[str], Awaitable[bytes | None]]
 async def no_files(kept: str) -> bytes | None:
     """Nothing lies with us."""
     return None
+
+
+Draw = Callable[[Sheet[str]], bytes]
+"""A picture as a PNG; may take its time and raise anything."""
+
+
+def no_pictures(sheet: Sheet[str]) -> bytes:
+    """Nothing is drawn; what a picture would show is said in words."""
+    raise NotImplementedError
 
 
 Room = Callable[[], Awaitable[None]]
@@ -64,9 +83,10 @@ class Poster:
         words: Renderer,
         scrub: Callable[[], Awaitable[None]],
         files: Files = no_files,
+        draw: Draw = no_pictures,
     ) -> None:
         """`scrub` empties erased words from the disk; `files` gives what lies with us."""
-        self._kept = files
+        self._kept, self._draw = files, draw
         self._bot = bot
         self._words = words
         self._scrub = scrub
@@ -96,6 +116,8 @@ class Poster:
                 said = words.markup(line, language), words.text(line, language)
                 held = None if content is None else (name, content)
                 await self._post(item, Rendered(*said, file=held), progress, room)
+            case Picture():
+                await self._picture(item, move, turn, earlier, progress, room)
             case Scrub(line):
                 await self._scrub()
                 said = words.markup(line, language), words.text(line, language)
@@ -127,7 +149,36 @@ class Poster:
                 return
         for part in parts[progress.posted :]:
             await self._post(item, part, progress, room)
-        progress.has_buttons = bool(parts[-1].rows) and item.chat_id > 0
+        await self._leave_one_keyboard(item, parts[-1], earlier, progress, room)
+
+    async def _picture(
+        self,
+        item: OutboxItem,
+        move: Picture,
+        turn: int,
+        earlier: int | None,
+        progress: Progress,
+        room: Room,
+    ) -> None:
+        """Send a picture with its words and buttons under it; words alone where none can be had."""
+        language, words = str(item.body["language"]), self._words
+        say = Say(move.lines, move.choices)
+        parts = render(say, words, language, turn)
+        sheet = move.sheet.worded(lambda line: words.text(line, language))
+        if len(parts) == 1 and units(parts[0].plain) <= CAPTION_LIMIT:
+            try:
+                drawn = await asyncio.to_thread(self._draw, sheet)
+            except Exception as error:
+                log.error("a picture cannot be drawn: %s", type(error).__name__)
+            else:
+                parts = [replace(parts[0], picture=(move.name, drawn))]
+        await self._say(item, False, parts, earlier, progress, room)
+
+    async def _leave_one_keyboard(
+        self, item: OutboxItem, last: Rendered, earlier: int | None, progress: Progress, room: Room
+    ) -> None:
+        """Only the newest message of a private chat has buttons."""
+        progress.has_buttons = bool(last.rows) and item.chat_id > 0
         if progress.has_buttons and earlier is not None and earlier != progress.message_id:
             await room()
             await self._take_buttons_away(item.chat_id, earlier)
@@ -135,6 +186,8 @@ class Poster:
     async def _post(self, item: OutboxItem, part: Rendered, progress: Progress, room: Room) -> None:
         """Send one part and count it."""
         send = self._send_file if part.file else self._send_text
+        if part.picture:
+            send = self._send_picture
         await room()
         progress.is_posting = True
         progress.message_id = await send(item, part)
@@ -187,17 +240,36 @@ class Poster:
                 self._files.popitem(last=False)
         return message_id
 
+    async def _send_picture(self, item: OutboxItem, part: Rendered) -> int:
+        """Upload a picture: each is drawn for its moment, so that none is sent a second time."""
+        assert part.picture is not None
+        name, content = part.picture
+        sent = await self._bot.send_photo(
+            item.chat_id,
+            io.BytesIO(content),
+            filename=name,
+            caption=part.html,
+            parse_mode=ParseMode.HTML,
+            reply_markup=self._markup(part),
+            message_thread_id=_topic(item),
+        )
+        return sent.message_id
+
+    def _markup(self, part: Rendered) -> InlineKeyboardMarkup | None:
+        """The buttons as the library wants them beside a file."""
+        keyboard = _keyboard(part)
+        return InlineKeyboardMarkup.de_json(keyboard, self._bot) if keyboard else None
+
     async def _document(
         self, item: OutboxItem, part: Rendered, document: str | io.BytesIO, name: str
     ) -> tuple[int, str | None]:
-        keyboard = _keyboard(part)
         sent = await self._bot.send_document(
             item.chat_id,
             document,
             filename=name,
             caption=part.html,
             parse_mode=ParseMode.HTML,
-            reply_markup=InlineKeyboardMarkup.de_json(keyboard, self._bot) if keyboard else None,
+            reply_markup=self._markup(part),
             message_thread_id=_topic(item),
         )
         return sent.message_id, sent.document.file_id if sent.document else None

@@ -13,6 +13,9 @@ from bot.core.turn import Choice, Hand, Line, Say
 TEXT_LIMIT = 4096
 """UTF-16 units in one message, after markup is taken out."""
 
+CAPTION_LIMIT = 1024
+"""The same under a picture or a file."""
+
 CALLBACK_LIMIT = 64
 """Bytes in a button's data."""
 
@@ -55,13 +58,14 @@ class Button:
 class Rendered:
     """One message ready to send: Telegram HTML, the same without markup, and rows of buttons.
 
-    With a `file` the words stand under it; its content is (name, text).
+    With a `file` or a `picture` the words stand under it; each is (name, content).
     """
 
     html: str
     plain: str
     rows: tuple[tuple[Button, ...], ...] = ()
     file: tuple[str, str | bytes] | None = None
+    picture: tuple[str, bytes] | None = None
 
 
 def units(text: str) -> int:
@@ -123,7 +127,7 @@ def _joined(texts: Sequence[str], lines: Sequence[Line]) -> str:
 def _stands_alone(line: Line) -> bool:
     stacked = ("closing.record", "closing.versions", "releasing.terms", "releasing.receipt",
                "rights.receipt", "rights.story_line", "example.", "care.", "releasing.confirm",
-               "releasing.uses", "practice.told", "review.")  # fmt: skip
+               "releasing.uses", "practice.told", "review.", "organizing.")  # fmt: skip
     return line.key.startswith(stacked)
 
 

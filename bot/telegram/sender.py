@@ -17,17 +17,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from bot.core.turn import Line, Say
 from bot.telegram.ending import ended
 from bot.telegram.lanes import place_of
 from bot.telegram.limits import Limits
 from bot.telegram.lineup import Lineup
 from bot.telegram.polling import PatientBot
-from bot.telegram.posting import Files, Poster, Progress, no_files
+from bot.telegram.posting import Draw, Files, Poster, Progress, no_files, no_pictures
 from bot.telegram.refusals import Closed, Moved, NotSent, Slow, Unsure, meaning
 from bot.telegram.render import Renderer
 from bot.usecases.crew import Alone, Crew
-from bot.usecases.outgoing import body_of
+from bot.usecases.group_news import tell_responsible
 from bot.usecases.ports import (
     OutboxItem,
     PauseReason,
@@ -69,13 +68,6 @@ AT_ONCE: dict[Urgency, int] = {"reply": 100, "push": 60}
 PARTING_SECONDS = 2.0
 """How long stopping waits for sends under way."""
 
-TOLD: dict[PauseReason, str] = {
-    "no_rights": "groups.trouble.no_rights",
-    "topic_closed": "groups.trouble.topic_closed",
-    "kicked": "groups.trouble.kicked",
-}
-"""What the person who added the bot to a group is told, once, when it can no longer write."""
-
 
 class TakenAlready(Exception):
     """Another process has an unrepeatable message: we came back too late to a lane of ours."""
@@ -111,16 +103,17 @@ class Sender:
         limits: Limits | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         files: Files = no_files,
+        draw: Draw = no_pictures,
         crew: Crew | None = None,
     ) -> None:
         """`scrub` empties erased words from the disk; `limits` are Telegram's by default.
 
-        `files` gives what lies with us, at the moment it is sent. Only chats that `crew` gives us
-        are written to.
+        `files` gives what lies with us, at the moment it is sent; `draw` makes pictures. Only
+        chats that `crew` gives us are written to.
         """
         self._crew = crew or Alone()
         self._store = store
-        self._poster = Poster(bot, words, scrub, files)
+        self._poster = Poster(bot, words, scrub, files, draw)
         self._limits = limits or Limits()
         self._now = now
         self._patience = patience.total_seconds()
@@ -479,10 +472,12 @@ class Sender:
         log.info("a group became a supergroup")
         async with self._store.work() as work:
             await work.outbox.attempted(message.id)
-            await work.recipients.moved(item.chat_id, new)
+            if await work.recipients.moved(item.chat_id, new):
+                await tell_responsible(work, new, "moved")
             await work.commit()
         self._lineup.remove(message)
         self._lineup.add(Queued(message.id, new, item.urgency))
+        self.wake()
 
     async def _pause(self, item: OutboxItem, reason: PauseReason) -> None:
         """Nothing goes to this chat until it is heard of again; an organizer is told once."""
@@ -492,8 +487,8 @@ class Sender:
             is_new = await work.recipients.pause(item.chat_id, reason, self._now())
             await work.outbox.attempted(item.id)
             await work.recipients.drop(self._now() - KEPT_FOR_PAUSED)
-            if is_new and item.chat_id < 0 and reason in TOLD:
-                await _tell_organizer(work, item.chat_id, TOLD[reason])
+            if is_new and item.chat_id < 0:
+                await tell_responsible(work, item.chat_id, reason, whoever=True)
             paused = await work.recipients.paused()
             await work.commit()
         self._undelivered.discard(item.chat_id)
@@ -511,16 +506,3 @@ async def _about(work: UnitOfWork, item: OutboxItem) -> int | None:
     if item.body["kind"] == "take_down":
         return await work.outbox.message_of(int(str(item.body["message"])))
     return item.keyboard
-
-
-async def _tell_organizer(work: UnitOfWork, chat: int, key: str) -> None:
-    """Tell who added the bot to the group, if they talk with the bot themselves."""
-    group = await work.groups.by_chat(chat)
-    if group is None or group.added_by is None:
-        return
-    folder = await work.folders.by_chat(group.added_by)
-    if folder is None:
-        return
-    said = Say((Line(key, {"group": group.title}),))
-    language = folder.resident.language or group.language or "en"
-    await work.outbox.add([OutboxItem(group.added_by, body_of(said, language, 0))])

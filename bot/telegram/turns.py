@@ -9,7 +9,12 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
-from telegram import ChatMemberAdministrator, ChatMemberOwner
+from telegram import (
+    ChatMemberAdministrator,
+    ChatMemberMember,
+    ChatMemberOwner,
+    ChatMemberRestricted,
+)
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, Forbidden, TelegramError
 
@@ -55,7 +60,13 @@ class Turns:
         self._bot, self._store, self._residents = bot, store, residents
         self._words, self._wake = words, wake
         self._groups = InGroups(
-            store, words.languages, clock, lambda: secrets.token_hex(16), Here(bot), wake
+            store,
+            words.languages,
+            clock,
+            lambda: secrets.token_hex(16),
+            Here(bot),
+            wake,
+            organized.arrived if organized else None,
         )
         self._answering: set[asyncio.Task[None]] = set()
         # The sender's flood limits, for the few calls made here; the app puts them in.
@@ -274,6 +285,21 @@ class Here:
             return None
         holders = (ChatMemberOwner, ChatMemberAdministrator)
         return any(a.user.id == telegram_id for a in admins if isinstance(a, holders))
+
+    async def may_write(self, chat_id: int) -> bool | None:
+        """Whether the bot may write in a group now; None when Telegram does not say."""
+        try:
+            me = await self._bot.get_chat_member(chat_id, self._bot.id)
+            if isinstance(me, ChatMemberRestricted):
+                return me.is_member and me.can_send_messages
+            if isinstance(me, ChatMemberMember):
+                # What plain members may do is the group's setting; nobody tells when it changes.
+                may = (await self._bot.get_chat(chat_id)).permissions
+                return may is None or bool(may.can_send_messages)
+        except TelegramError as error:
+            log.info("rights not known: %s", type(error).__name__)
+            return None
+        return isinstance(me, ChatMemberOwner | ChatMemberAdministrator)
 
     async def leave(self, chat_id: int) -> None:
         """Leave a group; a bot that is not in it has left already."""

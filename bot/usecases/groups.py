@@ -9,14 +9,15 @@ writes as a channel is nobody we could ask about, and is told so.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 from bot.core.turn import Choice, Line, Say
+from bot.usecases.group_news import tell_responsible
 from bot.usecases.outgoing import body_of
-from bot.usecases.ports import Clock, Group, OutboxItem, Store, UnitOfWork
+from bot.usecases.ports import Clock, Group, OutboxItem, PauseReason, Store, UnitOfWork
 
 StandingName = Literal["member", "administrator", "restricted", "left"]
 
@@ -124,9 +125,20 @@ class Telegram(Protocol):
         """Whether a person is an admin of a group now; None when Telegram does not say."""
         ...
 
+    async def may_write(self, chat_id: int) -> bool | None:
+        """Whether the bot is in a group and may write there now; None when Telegram does not say.
+
+        A closed topic is not seen.
+        """
+        ...
+
     async def leave(self, chat_id: int) -> None:
         """Leave a group; nothing happens when the bot is not in it. Raises when out of reach."""
         ...
+
+
+Arrived = Callable[[UnitOfWork, int, str], Awaitable[None]]
+"""Told, within the unit of work, that an organizer brought the bot into a group, by its id."""
 
 
 class InGroups:
@@ -140,8 +152,13 @@ class InGroups:
         new_id: Callable[[], str],
         telegram: Telegram,
         wake: Callable[[], None],
+        arrived: Arrived | None = None,
     ) -> None:
-        """`wake` is called when there is something new to send; `new_id` makes opaque ids."""
+        """`wake` is called when there is something new to send; `new_id` makes opaque ids.
+
+        `arrived` hears who brought the bot into a group, if they organize.
+        """
+        self._arrived = arrived
         self._store, self._languages, self._clock = store, languages, clock
         self._new_id, self._telegram, self._wake = new_id, telegram, wake
         self._told: dict[tuple[int, int | None], datetime] = {}
@@ -167,25 +184,40 @@ class InGroups:
         group = await work.groups.by_chat(event.chat_id)
         if group is None and event.standing == "left":
             return
+        was_known = group is not None
+        was_there = group is not None and group.standing != "left"
         group = group or self._new_group(event.chat_id, event.title, event.by, now)
         group = replace(group, standing=event.standing, title=event.title or group.title)
+        why: PauseReason | None = None
         if event.standing == "left":
-            await work.recipients.pause(event.chat_id, "kicked", now)
+            why = "kicked"
         elif not event.may_write:
-            await work.recipients.pause(event.chat_id, "no_rights", now)
-        else:
+            why = "no_rights"
+        if why is None:
             await work.recipients.resume(event.chat_id)
+        elif await work.recipients.pause(event.chat_id, why, now) and was_there:
+            await tell_responsible(work, event.chat_id, why, event.by.telegram_id)
         if event.standing != "left" and not event.was_in:
-            group = replace(group, added_by=event.by.telegram_id)
+            group = replace(group, added_by=await _brought_by(work, group, event.by))
             if event.may_write and not _within(group.introduced_at, now, REMEMBERED):
                 group = replace(group, introduced_at=now)
                 await self._say(work, group, None, Line("group.introduction"))
         await work.groups.save(group)
+        by = event.by.telegram_id
+        if event.standing == "left" or event.was_in:
+            return
+        if was_known:
+            await tell_responsible(work, event.chat_id, "back", by)
+        if by is None or self._arrived is None:
+            return
+        if "organize" in await work.roles.rights(by):
+            await self._arrived(work, by, group.id)
 
     async def moved(self, event: Migrated, update_ids: Sequence[int]) -> None:
         """Everything kept of the group follows it to its new id."""
         async with self._store.work() as work:
-            await work.recipients.moved(event.old, event.new)
+            if await work.recipients.moved(event.old, event.new):
+                await tell_responsible(work, event.new, "moved")
             await work.inbox.done(update_ids)
             await work.commit()
         self._wake()
@@ -346,6 +378,7 @@ class InGroups:
         if group.standing == "left":
             return None
         await work.groups.save(replace(group, standing="left"))
+        await tell_responsible(work, event.chat_id, "asked", event.by.telegram_id)
         return await self._say(work, group, event.topic, Line("group.leaving"), ())
 
     async def _leave(self, chat_id: int, parting: int | None, update_ids: Sequence[int]) -> None:
@@ -387,6 +420,15 @@ class InGroups:
         code = (by.language_code or "")[:2]
         language = code if code in self._languages else None
         return Group(self._new_id(), chat_id, title, "member", now, language=language)
+
+
+async def _brought_by(work: UnitOfWork, group: Group, by: Speaker) -> int | None:
+    """Whom the bot's presence is owed to: who brought it now, unless that is somebody who does
+    not organize and an organizer brought it before: then the group stays theirs."""
+    new, old = by.telegram_id, group.added_by
+    if old is None or (new is not None and "organize" in await work.roles.rights(new)):
+        return new
+    return old if "organize" in await work.roles.rights(old) else new
 
 
 def _within(at: datetime | None, now: datetime, span: timedelta) -> bool:

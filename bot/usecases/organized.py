@@ -9,13 +9,14 @@ from bot.core.practice import PracticePrompt
 from bot.core.turn import Phrasebook
 from bot.usecases.desk import Desk, Room
 from bot.usecases.desk.arriving import Arriving
+from bot.usecases.desk.inviting import Inviting
 from bot.usecases.desk.organizing import Organizing
 from bot.usecases.desk.reviewing import Review
 from bot.usecases.desk.reviewing_mine import Mine
 from bot.usecases.desk.reviewing_screens import Staffed
-from bot.usecases.desk.screens import Admins, Around
+from bot.usecases.desk.screens import ROOM, Admins, Around
 from bot.usecases.groups import Telegram
-from bot.usecases.ports import Clock, Store
+from bot.usecases.ports import Clock, Store, UnitOfWork
 from bot.usecases.pusher import Pusher
 from bot.usecases.pushing import Pushing
 
@@ -27,6 +28,10 @@ class Organized:
     desk: Desk
     pushing: Pushing
     pusher: Pusher
+
+    async def arrived(self, work: UnitOfWork, telegram_id: int, group_id: str) -> None:
+        """An organizer brought the bot into a group: they are asked for what it needs first."""
+        await self.desk.show(work, telegram_id, ROOM, "arrived", group_id)
 
 
 def organize(
@@ -47,6 +52,7 @@ def organize(
     around = Around(library, book.languages, clock, new_id, new_token, telegram, Admins(telegram))
     rooms: list[Callable[[Store], Room]] = [
         lambda store: Arriving(store, around),
+        lambda store: Inviting(store, around),
         lambda store: Organizing(store, around),
         lambda store: Mine(store, clock),
     ]

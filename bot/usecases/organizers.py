@@ -254,17 +254,29 @@ class Organizers:
                 topic=group.topic if topic is None else None if topic == "main" else topic,
             )
             await work.groups.save(changed)
+            why = (await work.recipients.paused()).get(group.chat_id)
+            if why == "topic_closed" and changed.topic != group.topic:
+                await work.recipients.resume(group.chat_id)
             if wanted is not None:
                 await work.practice.tag_group(group_id, wanted)
             target = await _target(work, group_id)
             await work.commit()
         return target
 
-    async def diagnose(self, actor: Actor, group_id: str) -> Diagnosis:
-        """What is missing in a group for prompts to arrive there and be understood."""
+    async def diagnose(
+        self, actor: Actor, group_id: str, *, may_write: bool | None = None
+    ) -> Diagnosis:
+        """What is missing in a group for prompts to arrive there and be understood.
+
+        `may_write` is what Telegram says now: it may write there again, or no longer.
+        """
         async with self._store.work() as work:
             await require(work, actor, "organize")
             target = await _target(work, group_id)
+            chat = target.group.chat_id
+            if may_write and (await work.recipients.paused()).get(chat) == "no_rights":
+                await work.recipients.resume(chat)
+                await work.commit()
             paused = await work.recipients.paused()
             organizers = await organizers_in(work)
         group = target.group
@@ -272,6 +284,8 @@ class Organizers:
         reason = out_of_reach(target, paused, organizers)
         if reason is not None:
             lacks.append(reason.value)
+        elif may_write is False:
+            lacks.append("no_rights")
         if group.timezone is None:
             lacks.append("no_timezone")
         if group.language is None:

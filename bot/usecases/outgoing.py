@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bot.core.movement import Hidden
+from bot.core.picture import Bar, Part, Sheet, Unit
 from bot.core.turn import (
     Bring,
     Choice,
@@ -13,6 +15,7 @@ from bot.core.turn import (
     Line,
     Move,
     Moved,
+    Picture,
     Post,
     Say,
     Scrub,
@@ -54,6 +57,15 @@ def body_of(move: Move, language: str, turn: int) -> Body:
                 "gone": _line(gone),
                 **common,
             }
+        case Picture(name, sheet, lines, choices):
+            return {
+                "kind": "picture",
+                "name": name,
+                "sheet": _sheet(sheet),
+                "lines": [_line(x) for x in lines],
+                "choices": [[_choice(c) for c in row] for row in choices if row],
+                **common,
+            }
         case Scrub(line):
             return {"kind": "scrub", "line": _line(line), **common}
         case TakeDown(message, chat, done, stays):
@@ -73,15 +85,14 @@ def body_of(move: Move, language: str, turn: int) -> Body:
             raise ValueError("the use case knows which chat a group is")
 
 
-def move_of(body: Mapping[str, Any]) -> Say | Hand | Bring | Scrub | TakeDown:
+def move_of(body: Mapping[str, Any]) -> Say | Hand | Bring | Picture | Scrub | TakeDown:
     """The move a body was made from. ValueError for an unknown kind."""
     match body["kind"]:
         case "say":
-            return Say(
-                tuple(_as_line(x) for x in body["lines"]),
-                tuple(tuple(_as_choice(c) for c in row) for row in body["choices"]),
-                bool(body["replaces"]),
-            )
+            return Say(_as_lines(body), _as_choices(body), bool(body["replaces"]))
+        case "picture":
+            sheet = _as_sheet(body["sheet"])
+            return Picture(body["name"], sheet, _as_lines(body), _as_choices(body))
         case "hand":
             content = body["content"]
             held = content if isinstance(content, str) else tuple(_as_line(x) for x in content)
@@ -104,6 +115,49 @@ def _line(line: Line) -> list[Any]:
 
 def _choice(choice: Choice) -> list[Any]:
     return [choice.id, choice.label, dict(choice.words), choice.checked, choice.link]
+
+
+def _sheet(sheet: Sheet[Line]) -> Body:
+    return {
+        "heading": _line(sheet.heading),
+        "parts": [
+            {
+                "unit": part.unit.value,
+                "bars": [[_line(bar.label), bar.number] for bar in part.bars],
+                "heading": _line(part.heading),
+                "instead": None if part.instead is None else _line(part.instead),
+            }
+            for part in sheet.parts
+        ],
+        "hidden": {why.value: _line(words) for why, words in sheet.hidden.items()},
+    }
+
+
+def _as_sheet(raw: Mapping[str, Any]) -> Sheet[Line]:
+    return Sheet(
+        _as_line(raw["heading"]),
+        tuple(
+            Part(
+                Unit(part["unit"]),
+                tuple(
+                    Bar(_as_line(x), n if isinstance(n, int) else Hidden(n))
+                    for x, n in part["bars"]
+                ),
+                _as_line(part["heading"]),
+                None if part["instead"] is None else _as_line(part["instead"]),
+            )
+            for part in raw["parts"]
+        ),
+        {Hidden(why): _as_line(words) for why, words in raw["hidden"].items()},
+    )
+
+
+def _as_lines(body: Mapping[str, Any]) -> tuple[Line, ...]:
+    return tuple(_as_line(x) for x in body["lines"])
+
+
+def _as_choices(body: Mapping[str, Any]) -> tuple[tuple[Choice, ...], ...]:
+    return tuple(tuple(_as_choice(c) for c in row) for row in body["choices"])
 
 
 def _as_line(raw: Sequence[Any]) -> Line:

@@ -75,6 +75,22 @@ async def act(
     await require(work, actor, right)
 
 
+SPEAKS: Final = "speaks"
+"""The note of a seat that says which language the desk spoke last."""
+
+
+async def speaks(work: UnitOfWork, telegram_id: int) -> str | None:
+    """The language somebody is spoken to in private, "" when it is not known; None for whoever
+    never wrote to the bot and cannot be written to."""
+    folder = await work.folders.by_chat(telegram_id)
+    if folder is not None and folder.resident.language:
+        return folder.resident.language
+    seat = await work.seats.of(telegram_id)
+    if seat is None:
+        return None if folder is None else ""
+    return str(seat.notes.get(SPEAKS, ""))
+
+
 def is_invitation(token: str) -> bool:
     """Whether what came with /start has the form of an invitation."""
     return _TOKEN.fullmatch(token) is not None

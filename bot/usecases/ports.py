@@ -456,14 +456,18 @@ class Recipients(Protocol):
         ...
 
     async def drop(self, before: datetime) -> int:
-        """Give up what waits for paused chats; how many messages. Their bodies are blanked.
+        """Give up what waits for paused chats; how many messages. Their bodies are blanked, and
+        their reason is the pause's.
 
         Replies to a private chat stay, unless it has been paused since earlier than `before`.
         """
         ...
 
-    async def moved(self, old: int, new: int) -> None:
-        """A group became a supergroup: messages, buttons, pause and group follow to the new id."""
+    async def moved(self, old: int, new: int) -> bool:
+        """A group became a supergroup: messages, buttons, pause and group follow to the new id.
+
+        True when a group moved; False when none was known by the old id any more.
+        """
         ...
 
 

@@ -24,7 +24,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Unsettled:
-    """A delivery whose end was not dealt with; `reason` is the error's class name.
+    """A delivery whose end was not dealt with; `reason` is a PauseReason or an error's class name.
 
     `others_wait` tells whether messages of the same slot are still on their way.
     """
@@ -128,7 +128,8 @@ class Practice(Protocol):
     async def last_left_out(
         self, schedule_id: str, group_ids: Collection[str]
     ) -> Mapping[str, LeftOut | None]:
-        """Why each group was left out of the last slot dealt with; None when it was not."""
+        """Why each group did not get the last slot dealt with: left out, or the pause that kept its
+        message back; None when neither."""
         ...
 
     async def claim(self, deliveries: Sequence[Delivery], settled: Collection[str]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 from bot.core.movement import Movement
 from bot.core.practice import (
@@ -25,7 +26,9 @@ from bot.core.practice import (
 from bot.core.schedule import NOW_SLOT, Slot, is_over, is_too_late, next_slots, slots_between, zone
 from bot.core.story import Folder
 from bot.core.turn import Choice, Line, Say
+from bot.usecases.group_news import responsible
 from bot.usecases.outgoing import body_of
+from bot.usecases.people import speaks
 from bot.usecases.ports import (
     Clock,
     Conflict,
@@ -45,8 +48,8 @@ SETTLED_WITHIN = timedelta(hours=1)
 """How long the organizer's news of a slot waits for the last of its messages."""
 NAMED = 5
 """Groups named in one sentence; the others are counted."""
-OF_THE_SENDER = frozenset({"kicked", "no_rights", "topic_closed", "gone", "blocked"})
-"""Troubles that whoever added the bot to the group is told at once, when a message comes back."""
+AT_ONCE = frozenset(get_args(PauseReason))
+"""Troubles that whoever answers for the group is told as soon as they are known."""
 
 
 @dataclass(frozen=True)
@@ -282,7 +285,7 @@ class Pushing:
                 deliveries.append(made)
                 if reason is None and chosen is not None:
                     items.append(self._item(target.group, prompts[chosen], made))
-                elif _is_no_news(reason, before.get(target.group.id), target.group, schedule):
+                elif _is_no_news(reason, before.get(target.group.id), target, schedule):
                     settled.add(made.id)
             sent = iter(await work.outbox.add(items))
             deliveries = [
@@ -357,8 +360,9 @@ class Pushing:
         await work.practice.save_schedule(
             replace(schedule, ended_at=now, ended_because=LeftOut.NOT_ALLOWED.value)
         )
-        line = Line("practice.told.stopped", {"prompt": await self._title(work, schedule)})
         for telegram_id in sorted(organizers):
+            title = await self._title(work, schedule, telegram_id)
+            line = Line("practice.told.stopped", {"prompt": title})
             await self._notify(work, telegram_id, (line,))
 
     async def _tell(self, now: datetime) -> None:
@@ -392,17 +396,16 @@ class Pushing:
             # Made at the console: `coach prompts results` shows it.
             return
         known = await work.practice.targets({each.delivery.group_id for each in troubled})
-        titles = {t.group.id: t.group.title for t in known}
+        targets = {t.group.id: t for t in known}
         by_reason: dict[str, list[str]] = {}
         for each in troubled:
-            left_out = each.delivery.left_out
-            reason = left_out.value if left_out is not None else str(each.fate)
-            by_reason.setdefault(reason, []).append(titles.get(each.delivery.group_id, "?"))
+            reason, target = _trouble(each), targets.get(each.delivery.group_id)
+            if target is None or not _was_told(reason, target, schedule):
+                title = target.group.title if target else "?"
+                by_reason.setdefault(reason, []).append(title)
+        if not by_reason:
+            return
         first = troubled[0].delivery
-        head = Line(
-            "practice.told.head",
-            {"prompt": await self._title(work, schedule, first.prompt_id), "when": when(first)},
-        )
         lines = [
             Line(f"practice.told.{reason}", {"groups": named(groups)})
             for reason, groups in sorted(by_reason.items())
@@ -410,20 +413,26 @@ class Pushing:
         organizers = await organizers_in(work)
         told = {schedule.made_by} if schedule.made_by in organizers else organizers
         for telegram_id in sorted(told):
+            title = await self._title(work, schedule, telegram_id, first.prompt_id)
+            head = Line("practice.told.head", {"prompt": title, "when": when(first)})
             await self._notify(work, telegram_id, (head, *lines))
 
     async def _notify(self, work: UnitOfWork, telegram_id: int, lines: tuple[Line, ...]) -> None:
-        folder = await work.folders.by_chat(telegram_id)
-        wished = folder.resident.language if folder else None
-        language = wished if wished and wished in self._languages else self._languages[0]
+        language = await self._speaks(work, telegram_id)
         # In a private chat the chat's id is the person's.
         await work.outbox.add([OutboxItem(telegram_id, body_of(Say(lines), language, 0))])
 
-    async def _title(self, work: UnitOfWork, schedule: Schedule, prompt_id: str = "") -> str:
-        """The beginning of a prompt, to know it by."""
+    async def _speaks(self, work: UnitOfWork, telegram_id: int) -> str:
+        wished = await speaks(work, telegram_id)
+        return wished if wished in self._languages and wished else self._languages[0]
+
+    async def _title(
+        self, work: UnitOfWork, schedule: Schedule, telegram_id: int, prompt_id: str = ""
+    ) -> str:
+        """The beginning of a prompt in a person's language, to know it by."""
         prompts = {**self._library, **{p.id: p for p in await work.practice.prompts()}}
         prompt = prompts.get(prompt_id or schedule.prompts[0])
-        words = prompt.text(self._languages[0]).split() if prompt else []
+        words = prompt.text(await self._speaks(work, telegram_id)).split() if prompt else []
         return " ".join(words[:8]) + ("…" if len(words) > 8 else "")
 
     # -- taps -----------------------------------------------------------------------------------
@@ -466,6 +475,14 @@ class Pushing:
         return is_new
 
 
+def _trouble(unsettled: Unsettled) -> str:
+    """Why a group did not get a prompt, as the last part of a message key."""
+    if unsettled.delivery.left_out is not None:
+        return unsettled.delivery.left_out.value
+    is_known = unsettled.fate == "failed" and unsettled.reason in AT_ONCE
+    return str(unsettled.reason if is_known else unsettled.fate)
+
+
 def _was_there(target: Target, slot: Slot) -> bool:
     """Whether a group had joined by the time of a slot; what was before is none of its business."""
     joined = max(filter(None, (target.group.added_at, target.claimed_at)))
@@ -473,13 +490,17 @@ def _was_there(target: Target, slot: Slot) -> bool:
 
 
 def _is_no_news(
-    reason: LeftOut | None, before: LeftOut | None, group: Group, schedule: Schedule
+    reason: LeftOut | None, before: LeftOut | None, target: Target, schedule: Schedule
 ) -> bool:
     """Whether the organizer wanted it so, or was told already."""
     if reason is LeftOut.RECENT or reason is before:
         return True
-    told_by_sender = reason is not None and reason.value in OF_THE_SENDER
-    return told_by_sender and group.added_by == schedule.made_by
+    return reason is not None and _was_told(reason.value, target, schedule)
+
+
+def _was_told(reason: str, target: Target, schedule: Schedule) -> bool:
+    """Whether it was told when it happened, to the same person."""
+    return reason in AT_ONCE and responsible(target) == schedule.made_by
 
 
 def when(delivery: Delivery) -> str:

@@ -128,3 +128,27 @@ def test_a_mistake_is_one_sentence(home: Path, arguments: tuple[str, ...], code:
     assert ended.code == code
     assert ended.out == ""
     assert ended.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("by", [(), ("--by", "week")])
+def test_results_are_drawn_into_a_file(home: Path, by: tuple[str, ...]) -> None:
+    picture = home.parent / "results.png"
+    drawn = coach(home, "prompts", "results", "--picture", str(picture), "--lang", "es", *by)
+    assert (drawn.code, drawn.out) == (0, f"Drawn: {picture}\n")
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (("--picture", "no/such/folder/x.png"), 1, "cannot be written"),
+        (("--picture", "x.png", "--by", "person"), 2, "There is no table by person"),
+        (("--picture", "x.png", "--lang", "xx"), 2, "There are no words in xx"),
+    ],
+)
+def test_a_picture_that_cannot_be_drawn_is_refused_in_one_sentence(
+    home: Path, options: tuple[str, ...], code: int, said: str
+) -> None:
+    ended = coach(home, "prompts", "results", *options)
+    assert ended.code == code and said in ended.err and ended.err.count("\n") == 1
+    assert not (home.parent / "x.png").exists()

@@ -140,6 +140,25 @@ async def test_only_who_was_left_out_can_be_unclaimed(store: Store) -> None:
         assert await work.practice.claimed("s-1", late.slot, {"g1", "g2"}) == {"g1": None}
 
 
+async def test_a_message_kept_back_by_a_pause_counts_as_left_out_for_its_reason(
+    store: Store,
+) -> None:
+    async with store.work() as work:
+        await work.practice.save_schedule(a_schedule())
+        ids = await work.outbox.add([OutboxItem(-n, {}, urgency="push") for n in (1, 2)])
+        claims = [replace(a_delivery(n, f"g{n}"), outbox_id=item) for n, item in enumerate(ids, 1)]
+        await work.practice.claim(claims, set())
+        await work.recipients.pause(-1, "topic_closed", NOW)
+        assert await work.recipients.drop(NOW) == 1
+        await work.outbox.failed(ids[1], "BadRequest")
+        assert {u.delivery.id: u.reason for u in await work.practice.unsettled()} == {
+            "d-1": "topic_closed", "d-2": "BadRequest",
+        }  # fmt: skip
+        assert await work.practice.last_left_out("s-1", {"g1", "g2"}) == {
+            "g1": LeftOut.TOPIC_CLOSED, "g2": None,
+        }  # fmt: skip
+
+
 async def test_what_became_of_a_message_is_seen_through_its_delivery(store: Store) -> None:
     async with store.work() as work:
         await work.practice.save_schedule(a_schedule())

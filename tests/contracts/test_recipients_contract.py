@@ -130,7 +130,8 @@ async def test_everything_about_a_group_follows_it_to_its_new_id(store: Store) -
         await work.outbox.set_keyboard(-100, 5)
         await work.recipients.pause(-100, "no_rights", NOW)
         await work.groups.save(GROUP)
-        await work.recipients.moved(-100, -1007)
+        assert await work.recipients.moved(-100, -1007)
+        assert not await work.recipients.moved(-100, -1007)
         await work.commit()
     async with store.work() as work:
         assert [item.chat_id for item in await work.outbox.waiting()] == [-1007, -1007]

@@ -76,7 +76,7 @@ class Campaign:
         """From home to "when": the first prompt of a season, for every group of hers."""
         await self.home()
         await self.does("push", "season.building", "stage.self")
-        await self.press(self.b("use"), self.b("all", count="1"))
+        await self.press(self.b("use"))
         return self.shown()[-1]
 
     # -- what there is to see -------------------------------------------------------------------

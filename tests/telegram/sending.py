@@ -18,6 +18,7 @@ from bot.core.turn import Line, Move, Say
 from bot.store.database import SqlStore, open_store
 from bot.telegram.limits import UNLIMITED, Figures, Limits
 from bot.telegram.polling import PatientBot
+from bot.telegram.posting import Draw, no_pictures
 from bot.telegram.sender import Sender
 from bot.usecases.outgoing import body_of
 from bot.usecases.ports import Group, OutboxItem, PauseReason
@@ -110,6 +111,7 @@ async def sending(
     figures: Figures = UNLIMITED,
     request: Callable[[BotApi], InProcessRequest] = InProcessRequest,
     is_started: bool = True,
+    draw: Draw = no_pictures,
 ) -> AsyncIterator[Desk]:
     """A sender on the data directory `home`; stopped at the end."""
     store = await open_store(database(home))
@@ -121,7 +123,9 @@ async def sending(
     async def scrub() -> None:
         scrubs.append(1)
 
-    sender = Sender(bot, store, catalogue(), scrub, limits=Limits(figures), now=clock.now)
+    sender = Sender(
+        bot, store, catalogue(), scrub, limits=Limits(figures), now=clock.now, draw=draw
+    )
     desk = Desk(api, store, sender, clock, scrubs)
     loop = asyncio.get_running_loop()
     api.listen(

@@ -19,6 +19,7 @@ from bot.console.request import InProcessRequest
 from bot.core.narrative import StoryOf
 from bot.core.report import Report
 from bot.core.story import Folder
+from bot.drawing.bars import png
 from bot.exporting.archive import Archives
 from bot.exporting.report_page import report_html
 from bot.store.database import SqlStore, open_store
@@ -183,6 +184,7 @@ async def running(
         organized=organized if with_desk else None,
         figures=figures,
         files=exporting.content,
+        draw=png,
     )  # fmt: skip
     try:
         await coach.start()

@@ -22,13 +22,13 @@ async def test_from_the_invitation_to_results(campaign: Campaign) -> None:
     await stage.says(campaign.marta, "/organize")
     said = await campaign.press("Push a prompt", "Building", "My story")
     shown = said[0]
-    await campaign.press("Use this", "All my groups (1)")
+    await campaign.press("Use this")
     said = await campaign.press("Now")
     assert said[0] == "This is what the group will see:"
     assert "Hall" in said[-1]
     before = len(campaign.in_hall())
     said = await campaign.press("Post it now")
-    assert said[0].startswith("It is on its way to 1.")
+    assert said[0].startswith("It is on its way. Groups: 1.")
     await campaign.posted(before + 1)
     assert campaign.in_hall()[-1].split("\n")[0] in shown
     for resident in campaign.residents:
@@ -66,7 +66,7 @@ async def test_a_second_tap_on_post_it_now_posts_nothing_more(campaign: Campaign
     await campaign.with_group()
     await campaign.stage.says(campaign.marta, "/organize")
     await campaign.press("Push a prompt", "Building", "My story", "Use this")
-    await campaign.press("All my groups (1)", "Now")
+    await campaign.press("Now")
     before = len(campaign.in_hall())
     marta = campaign.marta
     last = campaign.stage.api.transcript(marta)[-1].message_id

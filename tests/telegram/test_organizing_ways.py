@@ -90,14 +90,54 @@ async def test_language_zone_tags_and_topic_are_set_and_the_diagnosis_follows(
 
 async def test_the_diagnosis_says_that_writing_is_not_allowed(campaign: Campaign) -> None:
     await campaign.with_group()
-    target = await campaign.target()
-    async with campaign.stage.store.work() as work:
-        await work.recipients.pause(target.group.chat_id, "no_rights", campaign.stage.clock.now())
-        await work.commit()
+    campaign.hall.restrict_bot(campaign.residents[0])
+    await campaign.stage.settled()
     await campaign.home()
     await campaign.does("groups")
     await campaign.press("Hall")
     assert campaign.text("lacks.no_rights") in await campaign.does("diagnose")
+
+
+async def test_the_diagnosis_asks_telegram_whether_writing_is_allowed_now(
+    campaign: Campaign,
+) -> None:
+    await campaign.with_group()
+    await campaign.types("Madrid")
+    campaign.hall.silences_members()
+    said = await campaign.does("diagnose")
+    assert campaign.text("lacks.no_rights") in said
+    campaign.hall.silences_members(False)
+    assert campaign.text("lacks.no_rights") not in await campaign.does("look_again")
+
+
+async def test_looking_again_after_mending_lets_prompts_through_again(campaign: Campaign) -> None:
+    await campaign.with_group()
+    await campaign.types("Madrid")
+    campaign.hall.silences_members()
+    await campaign.does("push", "any", "any", "use", "now", "send_now")
+    await campaign.stage.settled()
+    await campaign.home()
+    await campaign.does("groups")
+    await campaign.press("Hall")
+    assert campaign.text("lacks.no_rights") in await campaign.does("diagnose")
+    campaign.hall.silences_members(False)
+    assert campaign.text("lacks.nothing") in await campaign.does("look_again")
+    await campaign.pushes_now()
+
+
+async def test_another_topic_ends_the_trouble_with_the_closed_one(campaign: Campaign) -> None:
+    await campaign.with_group()
+    await campaign.types("Madrid")
+    target = await campaign.target()
+    async with campaign.stage.store.work() as work:
+        await work.recipients.pause(
+            target.group.chat_id, "topic_closed", campaign.stage.clock.now()
+        )
+        await work.commit()
+    assert campaign.text("lacks.topic_closed") in await campaign.does("diagnose")
+    await campaign.does("topic")
+    await campaign.types("https://t.me/c/1234567890/15")
+    assert campaign.text("lacks.nothing") in await campaign.does("diagnose")
 
 
 # -- when ---------------------------------------------------------------------------------------
@@ -152,6 +192,24 @@ async def test_a_repeating_time_is_pressed(campaign: Campaign) -> None:
     await campaign.does("send_later")
     (kept,) = await campaign.schedules()
     assert (kept.rule.repeat, kept.rule.at) == (Repeat.WEEKLY, time(12, 30))
+
+
+async def test_other_weekdays_are_ticked(campaign: Campaign) -> None:
+    await campaign.with_group()
+    await campaign.types("Madrid")
+    await campaign.chooses()
+    await campaign.does("weekly", "other_days")
+    (tuesday,) = [label for label in campaign.labels() if label.startswith("☑")]
+    await campaign.press(tuesday)
+    assert tuesday in campaign.labels(), "one day at least stays"
+    await campaign.press(campaign.labels()[3])
+    await campaign.press(tuesday)
+    await campaign.press(campaign.labels()[0])
+    assert campaign.text("when.weekly_days") in await campaign.does("ticked")
+    await campaign.press("12:30")
+    await campaign.does("send_later")
+    (kept,) = await campaign.schedules()
+    assert kept.rule.weekdays == {0, 3}
 
 
 async def test_a_time_nobody_understands_is_asked_for_again(campaign: Campaign) -> None:
@@ -218,7 +276,7 @@ async def test_groups_are_meant_by_tag_or_one_by_one(campaign: Campaign) -> None
     await campaign.does("labels")
     await campaign.types("north")
     await campaign.home()
-    await campaign.does("push", "any", "any", "use", "tags")
+    await campaign.does("push", "any", "any", "use", "back", "tags")
     await campaign.press("☐ north")
     await campaign.does("ticked")
     assert "Hall" in await campaign.does("now")

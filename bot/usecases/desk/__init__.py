@@ -14,6 +14,7 @@ from typing import Protocol, Self, cast
 
 from bot.core.turn import Choice, Heard, Line, Move, Phrasebook, Say
 from bot.usecases.outgoing import body_of
+from bot.usecases.people import SPEAKS, speaks
 from bot.usecases.ports import (
     Clock,
     Conflict,
@@ -128,6 +129,7 @@ class Desk:
             is_old = heard.choice is not None and heard.turn != seat.turn
             seat.chat_id, seat.awaiting = sender.chat_id, ""
             language = await self._language(work, sender, heard)
+            seat.notes[SPEAKS] = language
             visit = Visit(
                 sender,
                 seat,
@@ -138,24 +140,47 @@ class Desk:
                 () if is_old else arguments,
                 heard.text,
             )
-            moves = list(await room.visit(visit))
-            if is_old:
-                moves = [Say((Line("desk.old_button"),)), *moves]
-            seat.turn += 1
-            await work.seats.save(seat)
-            await work.outbox.queue(
-                [OutboxItem(sender.chat_id, body_of(m, language, seat.turn)) for m in moves]
-            )
+            await _answer(work, room, visit, [Say((Line("desk.old_button"),))] if is_old else [])
             await work.inbox.done(update_ids)
             await work.commit()
         if joined.scrub_at is not None:
             await self._store.scrub(joined.scrub_at)
         return True
 
+    async def show(
+        self, work: UnitOfWork, telegram_id: int, name: str, verb: str, *arguments: str
+    ) -> None:
+        """Show somebody a screen they did not ask for, within an open unit of work.
+
+        Whoever never came to the desk sees nothing.
+        """
+        seat = await work.seats.of(telegram_id)
+        if seat is None:
+            return
+        joined = Joined(self._store, work)
+        room = next(r for r in (make(joined) for make in self._rooms) if r.name == name)
+        rights = await work.roles.rights(telegram_id)
+        language = await speaks(work, telegram_id) or self._book.languages[0]
+        seat.awaiting = ""
+        sender = Sender(telegram_id, seat.chat_id)
+        visit = Visit(sender, seat, rights, language, self._clock.now(), verb, arguments)
+        await _answer(work, room, visit, [])
+
     async def _language(self, work: UnitOfWork, sender: Sender, heard: Heard) -> str:
         folder = await work.folders.by_chat(sender.chat_id)
         wished = (folder.resident.language if folder else None) or (heard.language_code or "")[:2]
         return wished if wished in self._book.languages else self._book.languages[0]
+
+
+async def _answer(work: UnitOfWork, room: Room, visit: Visit, first: Sequence[Move]) -> None:
+    """Let the room act and answer, after what is said first."""
+    moves = [*await room.visit(visit)]
+    seat = visit.seat
+    seat.turn += 1
+    await work.seats.save(seat)
+    await work.outbox.queue(
+        [OutboxItem(seat.chat_id, body_of(m, visit.language, seat.turn)) for m in (*first, *moves)]
+    )
 
 
 def _place(

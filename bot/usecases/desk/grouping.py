@@ -7,7 +7,8 @@ import unicodedata
 import zoneinfo
 from functools import cache
 
-from bot.core.turn import Line, Move
+from bot.core.cities import ZONES
+from bot.core.turn import Choice, Line, Move
 from bot.usecases.desk import button
 from bot.usecases.desk.screens import (
     PAGE,
@@ -22,10 +23,27 @@ from bot.usecases.desk.screens import (
 )
 from bot.usecases.practice_ports import Target
 
-COMMON = ("America/Mexico_City", "America/Bogota", "America/New_York", "America/Los_Angeles",
-          "America/Argentina/Buenos_Aires", "Europe/Madrid")  # fmt: skip
-"""Zones offered by button; every other is typed, as a city."""
+COMMON = {
+    "America/Mexico_City": "mexico_city",
+    "America/Bogota": "bogota",
+    "America/New_York": "new_york",
+    "America/Los_Angeles": "los_angeles",
+    "America/Argentina/Buenos_Aires": "buenos_aires",
+    "Europe/Madrid": "madrid",
+}
+"""Zones offered by button, after those of their other groups; every other is typed, as a city."""
 _TOPIC = re.compile(r"(?:https?://)?t\.me/(?:c/\d+|[A-Za-z0-9_]+)/(\d+)(?:[/?]\S*)?|(\d{1,9})")
+
+
+MENDS = {
+    "unclaimed": "claim",
+    "no_timezone": "timezone",
+    "no_language": "language",
+    "topic_closed": "topic",
+}
+"""What mends a lack, where a button here can."""
+AWAY = {"left", "kicked", "gone", "blocked"}
+"""Lacks that end when the bot is added again."""
 
 
 async def groups(at: Table) -> list[Move]:
@@ -52,7 +70,8 @@ async def group(at: Table) -> list[Move]:
     named_group = Line("organizing.groups.one", {"group": target.group.title})
     is_mine = bool(at.mine([target]))
     rows = [
-        [] if target.claimed_at is not None else [press("claim")],
+        [] if is_mine or target.claimed_at is not None else [press("claim")],
+        [_onwards(at)] if is_mine else [],
         [press("language"), press("timezone")],
         [press("labels"), press("topic")],
         [press("diagnose")],
@@ -60,6 +79,11 @@ async def group(at: Table) -> list[Move]:
     ]
     whose = "mine" if is_mine else "colleague" if target.claimed_at else "nobody"
     return at.say(named_group, f"organizing.groups.{whose}", *_settings(target), rows=rows)
+
+
+def _onwards(at: Table) -> Choice:
+    """To the push that waits, or to a new one."""
+    return press("where", label="go_on") if at.draft.get("prompt") else press("push")
 
 
 def _settings(target: Target) -> list[Line]:
@@ -77,6 +101,14 @@ def _settings(target: Target) -> list[Line]:
     if target.tags:
         lines.append(Line("organizing.groups.labels", {"tags": listed(sorted(target.tags))}))
     return lines
+
+
+async def arrived(at: Table) -> list[Move]:
+    """The bot has just come to a group of theirs: what is set up first, its time zone."""
+    at.notes["group"] = at.argument
+    target = (await at.organizers.diagnose(at.me, at.argument)).target
+    at.trouble.append(Line("organizing.groups.arrived", {"group": target.group.title}))
+    return await (timezone(at) if target.group.timezone is None else group(at))
 
 
 async def claim(at: Table) -> list[Move]:
@@ -110,14 +142,23 @@ async def language(at: Table) -> list[Move]:
 async def timezone(at: Table) -> list[Move]:
     """Where the group lives: a few by button, every city typed."""
     at.awaits("typed_zone")
-    zones = [named("zone", str(n), name=_city(name)) for n, name in enumerate(COMMON)]
+    known = {t.group.timezone for t in at.mine(await at.organizers.groups(at.me))}
+    offered = [*sorted(z for z in known if z and z not in COMMON)[:3], *COMMON][:6]
+    at.notes["zones"] = offered
+    zones = [
+        press("zone", str(n), label=f"city.{COMMON[name]}")
+        if name in COMMON
+        else named("zone", str(n), name=_city(name))
+        for n, name in enumerate(offered)
+    ]
     rows = [zones[:3], zones[3:], list(back("group"))]
     return at.say("organizing.groups.which_zone", rows=rows)
 
 
 async def zone(at: Table) -> list[Move]:
     """An offered zone."""
-    return await _set_zone(at, COMMON[at.number() % len(COMMON)])
+    offered = list(at.notes.get("zones", [*COMMON]))
+    return await _set_zone(at, offered[at.number() % len(offered)])
 
 
 async def typed_zone(at: Table) -> list[Move]:
@@ -177,12 +218,16 @@ async def main_topic(at: Table) -> list[Move]:
 
 async def diagnose(at: Table) -> list[Move]:
     """What is missing there, and how to mend it."""
-    found = await at.organizers.diagnose(at.me, _chosen(at))
+    known = await at.organizers.diagnose(at.me, _chosen(at))
+    may = at.around.admins.may_write(known.target.group.chat_id, at.visit.now)
+    found = await at.organizers.diagnose(at.me, _chosen(at), may_write=may)
     lines = [Line(f"organizing.lacks.{word}") for word in found.lacks if word != "not_admin"]
     if not lines:
         lines = [Line("organizing.lacks.nothing")]
     lines.append(Line("organizing.lacks.privacy"))
-    rows = [[press("diagnose", label="look_again")], list(back("group"))]
+    mends = [press(MENDS[word]) for word in found.lacks if word in MENDS]
+    away = [[add_link(at.around)]] if set(found.lacks) & AWAY else []
+    rows = [*away, mends[:3], [press("diagnose", label="look_again")], list(back("group"))]
     return at.say(Line("organizing.groups.one", {"group": found.target.group.title}), *lines,
                   rows=rows)  # fmt: skip
 
@@ -202,6 +247,8 @@ def zone_named(typed: str) -> str | None:
     names = _zones()
     if said in names:
         return names[said]
+    if (spoken := ZONES.get(said.replace("_", " "))) is not None:
+        return spoken
     cities = [name for plain, name in names.items() if plain.rpartition("/")[2] == said]
     return max(cities, key=lambda name: (len(name), name), default=None)
 
@@ -223,6 +270,7 @@ def _city(name: str) -> str:
 SCREENS: dict[str, Screen] = {
     "groups": groups,
     "group": group,
+    "arrived": arrived,
     "claim": claim,
     "language": language,
     "timezone": timezone,

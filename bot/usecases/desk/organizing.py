@@ -28,15 +28,14 @@ COMMAND = "organize"
 
 async def home(at: Table) -> list[Move]:
     """Where everything begins; an act not finished waits here."""
-    mine = at.mine(await at.organizers.groups(at.me))
+    known = await at.organizers.groups(at.me)
+    mine = at.mine(known)
     if draft.editing(at) is not None:
         draft.put_down(at)
     lines = ["organizing.home.hello" if mine else "organizing.home.no_groups"]
-    rows = [
-        [press("push"), press("groups")],
-        [press("plans"), press("results")],
-        [press("write")],
-    ]
+    rows = [[press("push"), press("groups")]]
+    if known:
+        rows += [[press("plans"), press("results")], [press("write")]]
     if not mine:
         rows.insert(0, [add_link(at.around)])
     if at.draft.get("prompt"):

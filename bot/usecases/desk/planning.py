@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC
 
 from bot.core.movement import Movement, Step
 from bot.core.schedule import Repeat
-from bot.core.turn import Line, Move
+from bot.core.turn import Line, Move, Picture
+from bot.usecases import picturing
 from bot.usecases.desk.screens import (
     PAGE,
     Screen,
@@ -15,17 +17,20 @@ from bot.usecases.desk.screens import (
     back,
     begins,
     counted,
-    listed,
     local,
     named,
     press,
     rule_lines,
 )
 from bot.usecases.organizers import Refused, Scheduled
+from bot.usecases.picturing import COMPARED, monday
+from bot.usecases.picturing import Table as TableName
+from bot.usecases.pushing import AT_ONCE
 from bot.usecases.results import Posts, Row
 
-SHOWN = 8
-"""Rows of results on one screen; the newest, or the first."""
+SHOWN = 6
+"""Rows of results on one screen, and in one picture."""
+TABLES: tuple[TableName, ...] = ("group", "prompt", "week")
 
 # -- schedules ----------------------------------------------------------------------------------
 
@@ -149,7 +154,7 @@ async def results(at: Table) -> list[Move]:
     rows = [
         [press("by", "group", label="by_group"), press("by", "prompt", label="by_prompt")],
         [press("by", "week", label="by_week"), press("movement")],
-        [press("follow")] if posts.posted else [],
+        [press("picture"), *([press("follow")] if posts.posted else [])],
         list(back("home")),
     ]
     return at.say(*lines, "organizing.results.private", rows=rows)
@@ -157,12 +162,48 @@ async def results(at: Table) -> list[Move]:
 
 async def by(at: Table) -> list[Move]:
     """The same, a line each."""
+    which, page, rows, has_more = await _page(at)
+    lines = [Line(f"organizing.results.by_{which}"), *(_row(which, row) for row in rows)]
+    more = [press("by", which, str(page + 1), label="more")] if has_more else []
+    buttons = [press("picture", which, str(page)), *more]
+    return at.say(*lines, rows=[buttons, list(back("results"))])
+
+
+async def picture(at: Table) -> list[Move]:
+    """What the screen says, drawn; the same in words under it."""
+    if at.argument not in TABLES:
+        found = await at.board.results(at.me)
+        day = at.visit.now.astimezone(await at.zone()).date()
+        sheet = picturing.overview(found, day)
+        lines = [*_posts(replace(found.total.posts, left_out={})), *_steps(found.total)]
+        rows = [list(back("results"))]
+    else:
+        which, page, shown, has_more = await _page(at)
+        sheet = picturing.table(which, shown)
+        lines = [Line(f"organizing.results.by_{which}"), *(_row(which, row) for row in shown)]
+        more = [press("picture", which, str(page + 1), label="more")] if has_more else []
+        rows = [more, list(back("results"))]
+    choices = tuple(tuple(row) for row in rows if row)
+    return [Picture("results.png", sheet, tuple(lines), choices)]
+
+
+async def _page(at: Table) -> tuple[TableName, int, Sequence[Row], bool]:
+    """Which table is looked at, which page of it, the rows there, and whether more follow.
+
+    Weeks begin with the newest page; on it the oldest stands first.
+    """
     found = await at.board.results(at.me)
-    rows_of = {"group": found.groups, "prompt": found.prompts, "week": found.weeks}
-    rows = rows_of.get(at.argument, found.groups)[-SHOWN:]
-    lines = [Line(f"organizing.results.by_{at.argument if at.argument in rows_of else 'group'}")]
-    lines += [_row(row) for row in rows]
-    return at.say(*lines, rows=[list(back("results"))])
+    which: TableName = next((t for t in TABLES if t == at.argument), "group")
+    rows = {"group": found.groups, "prompt": found.prompts, "week": found.weeks}[which]
+    asked = at.visit.arguments[1] if len(at.visit.arguments) > 1 else "0"
+    page = int(asked) if asked.isdecimal() and int(asked) * SHOWN < len(rows) else 0
+    if which == "week":
+        ordered = sorted(rows, key=lambda row: row.key)
+        end = len(ordered) - page * SHOWN
+        return which, page, ordered[max(0, end - SHOWN) : end], end > SHOWN
+    if which == "group":
+        rows = tuple(sorted(rows, key=lambda row: (row.title.casefold(), row.key)))
+    return which, page, rows[page * SHOWN : (page + 1) * SHOWN], (page + 1) * SHOWN < len(rows)
 
 
 async def movement(at: Table) -> list[Move]:
@@ -188,9 +229,11 @@ def _posts(posts: Posts) -> list[Line]:
     if posts.unknown:
         lines.append(Line("organizing.results.unknown", {"count": str(posts.unknown)}))
     if posts.failed:
-        reasons = listed([f"{why} ({count})" for why, count in posts.failed.items()])
-        count = {"count": str(sum(posts.failed.values())), "why": reasons}
-        lines.append(Line("organizing.results.failed", count))
+        known = {why: n for why, n in posts.failed.items() if why in AT_ONCE}
+        others = sum(posts.failed.values()) - sum(known.values())
+        for why, number in (*known.items(), *([("other", others)] if others else [])):
+            refs = {"why": f"organizing.why.{why}"}
+            lines.append(Line("organizing.results.failed", {"count": str(number)}, refs))
     for why, number in posts.left_out.items():
         refs = {"why": f"organizing.why.{why}"}
         lines.append(Line("organizing.results.left_out", {"count": str(number)}, refs))
@@ -205,13 +248,19 @@ def _steps(row: Row) -> list[Line]:
     ]
 
 
-def _row(row: Row) -> Line:
-    name = begins(row.title)
-    posted = str(row.posts.posted)
+def _row(which: TableName, row: Row) -> Line:
+    if which == "week":
+        first = monday(row.key)
+        words, refs = {"day": str(first.day)}, {"month": f"organizing.month.{first.month}"}
+        key = "organizing.results.week"
+    else:
+        words, refs = {"name": begins(row.title)}, {}
+        key = "organizing.results.row"
     if not row.people:
-        return Line("organizing.results.row_unposted", {"name": name})
-    people = {step.value: row.people[step] for step in (Step.OPENED, Step.FINISHED)}
-    return counted("organizing.results.row", people, name=name, posted=posted)
+        return Line(f"{key}_unposted", words, refs)
+    people = {step.value: row.people[step] for step in COMPARED}
+    line = counted(key, people, posted=str(row.posts.posted), **words)
+    return replace(line, refs={**line.refs, **refs})
 
 
 SCREENS: dict[str, Screen] = {
@@ -224,5 +273,6 @@ SCREENS: dict[str, Screen] = {
     "really_end": really_end,
     "results": results,
     "by": by,
+    "picture": picture,
     "movement": movement,
 }

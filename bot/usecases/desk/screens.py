@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -29,22 +30,31 @@ REMEMBERED = timedelta(seconds=60)
 
 
 class Admins:
-    """Who is an admin where, asked of Telegram while no transaction is open."""
+    """Who may do what where, asked of Telegram while no transaction is open."""
 
     def __init__(self, telegram: Telegram) -> None:
         """Nothing is known yet."""
         self._telegram = telegram
-        self._known: dict[tuple[int, int], tuple[datetime, bool | None]] = {}
+        self._known: dict[tuple[int, int | None], tuple[datetime, bool | None]] = {}
 
     def is_admin(self, chat_id: int, telegram_id: int, now: datetime) -> bool | None:
         """Whether a person manages a group; None when Telegram does not say. Raises Outside."""
-        found = self._known.pop((chat_id, telegram_id), None)
-        if found is not None and now - found[0] < REMEMBERED:
+        ask = partial(self._telegram.is_admin, chat_id, telegram_id)
+        return self._answer((chat_id, telegram_id), ask, now)
+
+    def may_write(self, chat_id: int, now: datetime) -> bool | None:
+        """Whether the bot may write in a group; None when Telegram does not say. Raises Outside."""
+        return self._answer((chat_id, None), partial(self._telegram.may_write, chat_id), now)
+
+    def _answer(
+        self, key: tuple[int, int | None], asked: Callable[[], Awaitable[bool | None]], at: datetime
+    ) -> bool | None:
+        found = self._known.pop(key, None)
+        if found is not None and at - found[0] < REMEMBERED:
             return found[1]
 
         async def ask() -> None:
-            answer = await self._telegram.is_admin(chat_id, telegram_id)
-            self._known[chat_id, telegram_id] = (now, answer)
+            self._known[key] = (at, await asked())
 
         raise Outside(ask)
 
@@ -74,7 +84,9 @@ class Table:
     def __post_init__(self) -> None:
         a = self.around
         self.organizers = Organizers(self.store, a.library, a.languages, a.clock, a.new_id)
-        self.board = ResultsBoard(self.store, a.library, a.languages)
+        # What is shown is titled in the language of whoever looks.
+        mine_first = sorted(a.languages, key=lambda code: code != self.visit.language)
+        self.board = ResultsBoard(self.store, a.library, mine_first)
 
     @property
     def me(self) -> int:

@@ -39,7 +39,14 @@ REPEATS = {"weekly": Repeat.WEEKLY, "fortnightly": Repeat.FORTNIGHTLY, "monthly"
 async def use(at: Table) -> list[Move]:
     """Take the prompt on the screen; where it goes."""
     at.draft["prompt"] = at.draft.get("shown", "")
-    return await (where(at) if draft.editing(at) is None else preview(at))
+    if draft.editing(at) is not None:
+        return await preview(at)
+    mine = await _mine(at)
+    if len(mine) == 1 and await at.prompt(str(at.draft["prompt"])) is not None:
+        # There is nothing to choose from; the preview leads back to this.
+        at.draft.setdefault("rest", RESTS[1])
+        return await all_(at)
+    return await where(at)
 
 
 async def where(at: Table) -> list[Move]:
@@ -202,9 +209,34 @@ async def every(at: Table) -> list[Move]:
     here = await _here(at)
     at.awaits("typed_hour")
     hours = [press("hour", f"{h:%H:%M}", label="named", name=f"{h:%H:%M}") for h in HOURS]
-    refs = {"weekday": f"organizing.weekday.{here.weekday()}"}
-    line = Line(f"organizing.when.{at.draft.get('every', 'weekly')}", refs=refs)
-    return at.say(line, rows=[hours, list(back("when"))])
+    repeat = str(at.draft.get("every", "weekly"))
+    days = _days(at, here)
+    refs = {"weekday": f"organizing.weekday.{min(days)}"}
+    line = Line(f"organizing.when.{repeat}{'_days' if len(days) > 1 else ''}", refs=refs)
+    # Which week of the month another day is in would be one question more; it can be typed.
+    other = [press("days", label="other_days")] if repeat != "monthly" else []
+    return at.say(line, rows=[hours, other, list(back("when"))])
+
+
+async def days(at: Table) -> list[Move]:
+    """Weekdays to tick."""
+    here = await _here(at)
+    chosen = _days(at, here)
+    if at.argument.isdecimal() and at.number() < 7:
+        chosen = {*chosen} ^ {at.number()} or chosen
+        at.draft["days"] = sorted(chosen)
+    ticks = [
+        replace(button(ROOM, "days", str(n), label=f"organizing.weekday.{n}"), checked=n in chosen)
+        for n in range(7)
+    ]
+    rows = [ticks[:2], ticks[2:4], ticks[4:6], ticks[6:], [press("every", label="ticked")]]
+    return at.say("organizing.when.which_days", rows=rows)
+
+
+def _days(at: Table, here: datetime) -> set[int]:
+    """The weekdays of a repeating push; today's until others are chosen."""
+    chosen = at.draft.get("days") if at.draft.get("every") != "monthly" else None
+    return set(chosen or [here.weekday()])
 
 
 async def hour(at: Table) -> list[Move]:
@@ -242,7 +274,7 @@ async def _repeated(at: Table, clock: time) -> list[Move]:
     here = await _here(at)
     repeat = REPEATS[str(at.draft.get("every", "weekly"))]
     nth = nth_of(here.date()) if repeat is Repeat.MONTHLY else 0
-    draft.keep(at, Rule(repeat, here.date(), clock, frozenset({here.weekday()}), nth))
+    draft.keep(at, Rule(repeat, here.date(), clock, frozenset(_days(at, here)), nth))
     return await preview(at)
 
 
@@ -346,6 +378,7 @@ SCREENS: dict[str, Screen] = {
     "when": when,
     "at": at_,
     "every": every,
+    "days": days,
     "hour": hour,
     "typed_hour": typed_hour,
     "typed_when": typed_when,

@@ -1,0 +1,1 @@
+"""Pictures: the only room that knows Pillow and the font (Noto Sans, SIL Open Font License)."""
