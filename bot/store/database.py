@@ -15,6 +15,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from bot.store.backups import SqlBackups
 from bot.store.errors import newer, plainly
 from bot.store.folders import Remembered, SqlFolders
 from bot.store.groups import SqlGroups
@@ -28,6 +29,7 @@ from bot.store.sending import SqlOutbox, SqlRecipients
 from bot.store.spendings import SqlSpendings
 from bot.store.together import Hands, OnPostgres, OnSqlite
 from bot.store.transaction import PHASE, Transaction
+from bot.usecases.backup_ports import Backups
 from bot.usecases.library_ports import Library
 from bot.usecases.ports import (
     Audit,
@@ -67,7 +69,7 @@ async def open_store(url: str, wait: float = 5.0) -> SqlStore:
     `wait` is how many seconds to wait for a lock. Raises NewerDatabase when a later version of
     the program wrote the file, StoreUnavailable (one plain sentence) when it cannot be used.
     """
-    engine, place = _engine(url, wait)
+    engine, place = engine_of(url, wait)
     try:
         await _bring_to_head(engine, place)
     except BaseException:
@@ -92,7 +94,7 @@ async def migrate(url: str) -> tuple[str | None, str]:
 
     Raises NewerDatabase and StoreUnavailable like `open_store`.
     """
-    engine, place = _engine(url, wait=5.0)
+    engine, place = engine_of(url, wait=5.0)
     try:
         return await _bring_to_head(engine, place), HEAD
     finally:
@@ -112,6 +114,7 @@ class SqlUnitOfWork:
     audit: Audit
     practice: Practice
     library: Library
+    backups: Backups
     spendings: Spendings
 
     def __init__(self, transaction: Transaction, remembered: Remembered) -> None:
@@ -126,6 +129,7 @@ class SqlUnitOfWork:
         self.audit = SqlAudit(transaction)
         self.practice = SqlPractice(transaction)
         self.library = SqlLibrary(transaction)
+        self.backups = SqlBackups(transaction)
         self.spendings = SqlSpendings(transaction)
 
     async def __aenter__(self) -> Self:
@@ -229,7 +233,7 @@ async def _scrub_postgresql(connection: AsyncConnection) -> int:
     return max(0, int(before) - int(after))
 
 
-def _engine(url: str, wait: float) -> tuple[AsyncEngine, str]:
+def engine_of(url: str, wait: float) -> tuple[AsyncEngine, str]:
     """An engine and the words that name its database in a sentence; connects to nothing yet."""
     try:
         parsed = make_url(url)
@@ -312,11 +316,8 @@ async def _bring_to_head(engine: AsyncEngine, place: str) -> str | None:
     with plainly(place):
         async with engine.connect() as connection:
             await connection.execution_options(**{PHASE: "writing"})
-            if engine.dialect.name == "postgresql":
-                await connection.execute(
-                    text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK}
-                )
-            before = await connection.run_sync(_revision, place)
+            await alone(connection)
+            before = await connection.run_sync(revision_of, place)
             if before == HEAD:
                 # SQLite grants a write lock on a file it cannot write; only writing tells.
                 await connection.execute(
@@ -324,12 +325,24 @@ async def _bring_to_head(engine: AsyncEngine, place: str) -> str | None:
                 )
                 await connection.rollback()
             else:
-                await connection.run_sync(_upgrade)
+                await connection.run_sync(upgrade)
                 await connection.commit()
     return before
 
 
-def _revision(connection: Connection, place: str) -> str | None:
+async def alone(connection: AsyncConnection) -> None:
+    """Until the transaction ends, nobody else changes the shape of the tables."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(
+            text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK}
+        )
+
+
+def revision_of(connection: Connection, place: str) -> str | None:
+    """Where a database stands; None when it is empty.
+
+    Raises NewerDatabase, and StoreUnavailable when it belongs to another program.
+    """
     if not inspect(connection).has_table("alembic_version"):
         if inspect(connection).get_table_names():
             raise StoreUnavailable(
@@ -343,7 +356,8 @@ def _revision(connection: Connection, place: str) -> str | None:
     return str(found) if found is not None else None
 
 
-def _upgrade(connection: Connection) -> None:
+def upgrade(connection: Connection, to: str = "head") -> None:
+    """Bring the tables to a revision, in the transaction of `connection`."""
     # Loaded only when there is something to migrate: Alembic takes longer than the rest.
     from alembic import command
     from alembic.config import Config
@@ -353,4 +367,4 @@ def _upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(scripts).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, to)

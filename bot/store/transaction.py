@@ -10,6 +10,7 @@ What a prepared job reads is of one moment too, but of its own: it may be later 
 from __future__ import annotations
 
 import asyncio
+import typing
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal
 
@@ -90,6 +91,14 @@ class Transaction:
         self._connection: AsyncConnection | None = None
         self._undo: list[Callable[[], None]] = []
         self._then: list[Callable[[], None]] = []
+
+    @classmethod
+    def within(cls, connection: AsyncConnection, place: str) -> Transaction:
+        """Go on in a transaction that somebody else began for writing; `commit` ends it."""
+        # While a transaction writes, its jobs are its own: no other hands are asked.
+        made = cls(connection.engine, place, None, 0, typing.cast(Hands, None))
+        made._connection, made._phase = connection, "writing"
+        return made
 
     @property
     def dialect(self) -> str:
