@@ -115,12 +115,11 @@ def last_id(connection: Connection, table: Table) -> int | None:
 
 
 def go_on_from(connection: Connection, table: Table, last: int) -> None:
-    """The next id a table gives out is above `last` and above every one it holds."""
+    """The next id a table gives out is above `last` and above every one it holds or gave out."""
     column = _counted(connection, table)
     if column is None:
         return
-    query = f"SELECT max({column}) FROM {table.name}"
-    last = max(last, connection.exec_driver_sql(query).scalar() or 0)
+    last = max(last, last_id(connection, table) or 0)
     if connection.dialect.name == "postgresql":
         sequence = _sequence(connection, table, column)
         connection.execute(

@@ -48,8 +48,12 @@ Settle = Callable[[UnitOfWork, Since], Awaitable[None]]
 
 _KEYED = ("backups", "exports", "export_items")
 """Where files lie: what the replaced database knew is added by key."""
-_TRAIL = ("audit", "erasures", "erasures_pending")
-"""What happened, without words: never shorter after restoring than before."""
+_TRAIL = {
+    "audit": ("who_sha256", "what", "about", "recorded_at"),
+    "erasures": ("resident_sha256", "place", "count", "erased_at"),
+    "erasures_pending": ("resident_sha256", "what", "asked_at"),
+}
+"""What happened, without words, and by what an entry is known: never shorter than before."""
 _RIGHTS = ("roles", "invitations")
 """Who may do what: as it was last."""
 _WORDLESS = {
@@ -174,8 +178,7 @@ def _set_aside(
 def _go_on(connection: Connection, given: Mapping[str, int]) -> None:
     """An id that was given out before is not given out again."""
     for table in tables_of(connection):
-        last = last_id(connection, table) or 0
-        go_on_from(connection, table, max(given.get(table.name, 0), last))
+        go_on_from(connection, table, given.get(table.name, 0))
 
 
 def _drop(connection: Connection, is_wanted: Callable[[str], bool]) -> None:
@@ -258,14 +261,13 @@ def _carry_over(connection: Connection, is_heir: bool) -> None:
             f"DELETE FROM {name} WHERE EXISTS (SELECT 1 FROM {SET_ASIDE}{name} r WHERE {keys})"
         )
         _take(connection, tables[name])
-    for name in _TRAIL:
-        last = last_id(connection, tables[name]) or 0
+    for name, known_by in _TRAIL.items():
         if is_heir:
             connection.exec_driver_sql(f"DELETE FROM {name}")
             _take(connection, tables[name])
         else:
-            _take(connection, tables[name], without="id")
-        go_on_from(connection, tables[name], last)
+            _take(connection, tables[name], known_by)
+        go_on_from(connection, tables[name], 0)
     if is_heir:
         for name in _RIGHTS:
             connection.exec_driver_sql(f"DELETE FROM {name}")
@@ -274,10 +276,10 @@ def _carry_over(connection: Connection, is_heir: bool) -> None:
             f"UPDATE residents SET model = (SELECT r.model FROM {SET_ASIDE}residents r "
             f"WHERE r.id = residents.id) WHERE id IN (SELECT id FROM {SET_ASIDE}residents)"
         )
-        _carry_posts(connection)
+        _carry_posts(connection, tables[outbox.name])
 
 
-def _carry_posts(connection: Connection) -> None:
+def _carry_posts(connection: Connection, reflected: Table) -> None:
     """Which posts in groups show a story, so that withdrawing it can still take them down."""
     were = Table(
         f"{SET_ASIDE}outbox",
@@ -294,25 +296,27 @@ def _carry_posts(connection: Connection) -> None:
         were.c.id.not_in(select(outbox.c.id)),
     )
     connection.execute(outbox.insert().from_select([*were.c.keys(), "body"], new))
-    go_on_from(connection, outbox, 0)
+    go_on_from(connection, reflected, 0)
 
 
-def _take(connection: Connection, table: Table, without: str = "") -> None:
-    columns = ", ".join(c.name for c in table.c if c.name != without)
-    order = ", ".join(c.name for c in table.primary_key)
+def _take(connection: Connection, table: Table, known_by: Sequence[str] = ()) -> None:
+    """Add what was set aside; with `known_by` only what is not there, under ids of its own."""
+    taken = [c.name for c in table.c if not (known_by and c.primary_key)]
+    columns, order = ", ".join(taken), ", ".join(c.name for c in table.primary_key)
+    same = " AND ".join(f"(t.{n} = r.{n} OR (t.{n} IS NULL AND r.{n} IS NULL))" for n in known_by)
+    new = f"WHERE NOT EXISTS (SELECT 1 FROM {table.name} t WHERE {same})" if known_by else ""
     connection.exec_driver_sql(
-        f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {SET_ASIDE}{table.name} "
-        f"ORDER BY {order}"
+        f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {SET_ASIDE}{table.name} r "
+        f"{new} ORDER BY {order}"
     )
 
 
 def _since(connection: Connection, is_heir: bool, heading: Heading) -> Since:
     """What ended after the backup, and is alive in what was restored."""
-    return Since(
-        _forgotten(connection, is_heir, heading.made_at),
-        _withdrawn(connection, is_heir, heading.made_at),
-        _ended(connection),
-    )
+    forgotten = _forgotten(connection, is_heir, heading.made_at)
+    withdrawn = _withdrawn(connection, is_heir, heading.made_at, {who for who, _ in forgotten})
+    gone = {story_id for story_id, _ in withdrawn}
+    return Since(forgotten, withdrawn, [one for one in _ended(connection) if one[0] not in gone])
 
 
 def _forgotten(
@@ -332,14 +336,16 @@ def _forgotten(
 
 
 def _withdrawn(
-    connection: Connection, is_heir: bool, made_at: datetime
+    connection: Connection, is_heir: bool, made_at: datetime, forgotten: set[str]
 ) -> list[tuple[str, datetime]]:
     """Stories the trail says were withdrawn; to an heir, also those it has no more."""
     gone = {row.about: row.recorded_at for row in _told(connection, "withdrawn")}
     known = _known(connection, "stories") if is_heir else None
     found = []
-    alive = select(stories.c.id).where(stories.c.status != "withdrawn")
-    for story_id in connection.execute(alive).scalars():
+    alive = select(stories.c.id, stories.c.resident_id).where(stories.c.status != "withdrawn")
+    for story_id, resident_id in connection.execute(alive):
+        if resident_id in forgotten:
+            continue
         if story_id in gone:
             found.append((story_id, gone[story_id]))
         elif known is not None and story_id not in known:
@@ -355,7 +361,11 @@ def _ended(connection: Connection) -> list[tuple[str, str, datetime, str]]:
         .where(releases.c.ended_at.is_(None), audit.c.what.startswith("release_", autoescape=True))
         .order_by(audit.c.recorded_at)
     )
-    return [(r.story_id, r.id, r.recorded_at, r.what.removeprefix("release_")) for r in rows]
+    first: dict[str, tuple[str, str, datetime, str]] = {}
+    for row in rows:
+        because = row.what.removeprefix("release_")
+        first.setdefault(row.id, (row.story_id, row.id, row.recorded_at, because))
+    return list(first.values())
 
 
 def _told(connection: Connection, what: str) -> Sequence[Row[Any]]:
