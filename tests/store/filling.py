@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,9 +18,11 @@ WORDS = (
 BEGAN = datetime(2026, 3, 29, 0, 59, 59, 999999, tzinfo=UTC)
 
 
-def fill(connection: Connection) -> None:
-    """A few rows in each table that holds what people did; keys fit each other."""
+def fill(connection: Connection, only: Collection[str] | None = None) -> None:
+    """A few rows in each table that holds what people did, or some; keys fit each other."""
     for table in tables_of(connection):
+        if only is not None and table.name not in only:
+            continue
         rows = [_row(table, number) for number in range(1, ROWS + 1)]
         connection.execute(table.insert(), rows)
 
