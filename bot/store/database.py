@@ -51,6 +51,9 @@ _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 _MIGRATION_LOCK = 20261123
 """Any number of our own: PostgreSQL lets one process hold it, so only one migrates."""
 
+_GIVES_UP_AFTER = "4s"
+"""How long a migration on PostgreSQL waits for one table."""
+
 _PRAGMAS = (
     # A commit is on the disk when it returns, not merely handed to the operating system.
     "PRAGMA synchronous=FULL",
@@ -75,6 +78,15 @@ async def open_store(url: str, wait: float = 5.0) -> SqlStore:
     except BaseException:
         await engine.dispose()
         raise
+    return SqlStore(engine, place, wait)
+
+
+def attach(url: str, wait: float = 5.0) -> SqlStore:
+    """The store of a process that is running already, whatever revision the database has by now.
+
+    Nothing is connected or migrated yet. Raises StoreUnavailable for no address.
+    """
+    engine, place = engine_of(url, wait)
     return SqlStore(engine, place, wait)
 
 
@@ -325,6 +337,10 @@ async def _bring_to_head(engine: AsyncEngine, place: str) -> str | None:
                 )
                 await connection.rollback()
             else:
+                if engine.dialect.name == "postgresql":
+                    # Whoever changes a table waits for whoever reads it, and all others wait
+                    # behind: better to give up and be run again.
+                    await connection.execute(text(f"SET LOCAL lock_timeout = '{_GIVES_UP_AFTER}'"))
                 await connection.run_sync(upgrade)
                 await connection.commit()
     return before
