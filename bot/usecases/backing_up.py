@@ -40,11 +40,13 @@ class BackingUp:
         """Answer for it: every copy of a backup was destroyed. Raises NotAllowed, NoSuchBackup."""
         now = self._clock.now()
         async with self._store.work() as work:
-            await act(work, actor, "export", "destroyed", backup_id, now)
-            if not await work.backups.gone(backup_id, "acknowledged", now, who_sha256(actor)):
+            await require(work, actor, "export")
+            if all(b.id != backup_id or b.gone_at for b in await work.backups.all()):
                 raise NoSuchBackup(
                     "No backup with that id is left; `coach backup --list` lists them."
                 )
+            await act(work, actor, "export", "destroyed", backup_id, now)
+            await work.backups.gone(backup_id, "acknowledged", now, who_sha256(actor))
             await work.commit()
 
     async def beyond(self, number: int, counts: Callable[[Backup], bool]) -> list[Backup]:
