@@ -18,6 +18,7 @@ from typing import Any, Literal
 from sqlalchemy import (
     JSON,
     Column,
+    ColumnElement,
     Connection,
     MetaData,
     Row,
@@ -324,14 +325,13 @@ def _forgotten(
 ) -> list[tuple[str, datetime]]:
     """Residents the trail says were erased; to an heir, also those it has no more."""
     erased = {row.who_sha256: row.recorded_at for row in _told(connection, "erased")}
-    known = _known(connection, "residents") if is_heir else None
     found = []
-    for resident_id in connection.execute(select(residents.c.id)).scalars():
-        sha256 = hashlib.sha256(resident_id.encode("utf-8")).hexdigest()
+    for row in _rows_and_known(connection, residents):
+        sha256 = hashlib.sha256(row.id.encode("utf-8")).hexdigest()
         if sha256 in erased:
-            found.append((resident_id, erased[sha256]))
-        elif known is not None and resident_id not in known:
-            found.append((resident_id, made_at))
+            found.append((row.id, erased[sha256]))
+        elif is_heir and not row.known:
+            found.append((row.id, made_at))
     return found
 
 
@@ -340,17 +340,36 @@ def _withdrawn(
 ) -> list[tuple[str, datetime]]:
     """Stories the trail says were withdrawn; to an heir, also those it has no more."""
     gone = {row.about: row.recorded_at for row in _told(connection, "withdrawn")}
-    known = _known(connection, "stories") if is_heir else None
     found = []
-    alive = select(stories.c.id, stories.c.resident_id).where(stories.c.status != "withdrawn")
-    for story_id, resident_id in connection.execute(alive):
-        if resident_id in forgotten:
+    for row in _rows_and_known(connection, stories, stories.c.status != "withdrawn"):
+        if row.resident_id in forgotten:
             continue
-        if story_id in gone:
-            found.append((story_id, gone[story_id]))
-        elif known is not None and story_id not in known:
-            found.append((story_id, made_at))
+        if row.id in gone:
+            found.append((row.id, gone[row.id]))
+        elif is_heir and not row.known:
+            found.append((row.id, made_at))
     return found
+
+
+def _rows_and_known(
+    connection: Connection, table: Table, *where: ColumnElement[bool]
+) -> Iterator[Row[Any]]:
+    """A table's rows, and whether the replaced database had each; a page in memory at a time."""
+    were = Table(f"{SET_ASIDE}{table.name}", MetaData(), Column("id", table.c.id.type))
+    connection.exec_driver_sql(f"CREATE INDEX ix_{were.name} ON {were.name} (id)")
+    known = select(were.c.id).where(were.c.id == table.c.id).exists()
+    last = ""
+    while True:
+        page = connection.execute(
+            select(table, known.label("known"))
+            .where(table.c.id > last, *where)
+            .order_by(table.c.id)
+            .limit(AT_ONCE)
+        ).all()
+        yield from page
+        if len(page) < AT_ONCE:
+            return
+        last = page[-1].id
 
 
 def _ended(connection: Connection) -> list[tuple[str, str, datetime, str]]:
@@ -370,10 +389,6 @@ def _ended(connection: Connection) -> list[tuple[str, str, datetime, str]]:
 
 def _told(connection: Connection, what: str) -> Sequence[Row[Any]]:
     return connection.execute(select(audit).where(audit.c.what == what)).all()
-
-
-def _known(connection: Connection, name: str) -> set[str]:
-    return set(connection.exec_driver_sql(f"SELECT id FROM {SET_ASIDE}{name}").scalars())
 
 
 # -- what waited when the backup was made -------------------------------------------------------

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import stat
 from pathlib import Path
 
 import pytest
 
+from bot.commands import doctor
+from bot.settings import Settings
+from bot.wiring import Parts
 from tests.commands.shell import Ended, coach, coach_here
 from tests.commands.test_refusals import JOINING
 from tests.telegram.stage import database, on_disk
@@ -33,10 +37,21 @@ def listed(home: Path) -> list[dict[str, object]]:
     ]
 
 
+def _backups(home: Path) -> str:
+    """What `coach doctor` says of backups."""
+    settings = Settings(_env_file=None, coach_home=home)  # type: ignore[call-arg]
+    try:
+        return asyncio.run(doctor._backups(Parts(settings)))
+    except doctor.Trouble as trouble:
+        return str(trouble)
+
+
 def test_a_backup_and_the_way_back(home: Path, tmp_path: Path) -> None:
     out = tmp_path / "elsewhere"
     out.mkdir()
+    assert _backups(home).startswith("none was made")
     ended = coach(home, "backup", "--out", str(out))
+    assert _backups(home).endswith("1 in all")
     assert ended.code == 0
     (path,) = out.iterdir()
     assert ended.out.startswith("Backed up and checked, ") and str(path) in ended.out
@@ -72,6 +87,7 @@ def test_forgetting_lists_the_backups_that_still_hold_the_words(home: Path, tmp_
     assert b"quetzalcoatlus" not in (home / "coach.sqlite").read_bytes()
     shown = coach_here(home, "backup", "--list").out
     assert "TO DESTROY" in shown and "1 person forgotten" in shown
+    assert "1 backup with words that were taken back since" in _backups(home)
     (line,) = listed(home)
     assert (line["backup"], line["forgotten_people"]) == (first["backup"], 1)
     restored = coach(home, "restore", str(first["path"]), "--replace")
