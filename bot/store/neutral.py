@@ -6,6 +6,7 @@ than the program. Values travel as strings, numbers, booleans and None.
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -30,12 +32,14 @@ from sqlalchemy.types import TypeDecorator
 
 import bot.store.library_tables
 import bot.store.practice_tables  # noqa: F401 (both add their tables to the metadata)
-from bot.store.tables import UtcDateTime, crew, lanes, metadata
+from bot.store.tables import UtcDateTime, metadata
 
 OURS = frozenset(metadata.tables)
 """Every table that any revision has had. Whatever else lies in the database is not touched."""
-KEPT = OURS - {crew.name, lanes.name}
-"""Those of people; which process serves which lane is in no backup."""
+KEPT = frozenset(table.name for table in metadata.tables.values() if "apart" not in table.info)
+"""Those of people; see `info` in bot/store/tables.py."""
+STAYS = frozenset(t.name for t in metadata.tables.values() if t.info.get("apart") == "stays")
+"""Those of machines that restoring leaves as they are."""
 SET_ASIDE = "replaced_"
 """How the copies begin that restoring makes of what it replaces."""
 
@@ -76,6 +80,21 @@ class _Moment(TypeDecorator[str]):
         return None if value is None else value.isoformat()
 
 
+class _Bytes(TypeDecorator[str]):
+    """Bytes as base64."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:
+        """From text."""
+        return None if value is None else b64decode(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
+        """To text."""
+        return None if value is None else b64encode(value).decode()
+
+
 def tables_of(connection: Connection) -> list[Table]:
     """The tables that belong in a backup, parents before children."""
     found = MetaData()
@@ -86,6 +105,8 @@ def tables_of(connection: Connection) -> list[Table]:
             column["type"] = _JsonOfPostgres() if is_postgres else _Json()
         elif isinstance(column["type"], DateTime):
             column["type"] = _Moment()
+        elif isinstance(column["type"], LargeBinary):
+            column["type"] = _Bytes()
 
     event.listen(found, "column_reflect", plain)
     found.reflect(connection, only=lambda name, _: name in KEPT)

@@ -37,9 +37,9 @@ from bot.store.errors import plainly
 from bot.store.folders import Remembered
 from bot.store.library_tables import backups, erasures_pending, export_items
 from bot.store.migrations import REVISIONS
-from bot.store.neutral import OURS, SET_ASIDE, go_on_from, last_id, tables_of
+from bot.store.neutral import OURS, SET_ASIDE, STAYS, go_on_from, last_id, tables_of
 from bot.store.practice_tables import invitations, schedules
-from bot.store.tables import audit, outbox, releases, residents, stories
+from bot.store.tables import audit, metadata, outbox, releases, residents, stories
 from bot.store.transaction import PHASE, Transaction
 from bot.usecases.backup_ports import BadBackup, Restored, Since
 from bot.usecases.ports import StoreUnavailable, UnitOfWork
@@ -164,7 +164,7 @@ def _set_aside(
     connection: Connection, backup_id: str
 ) -> tuple[Literal["everything", "some"], dict[str, int]]:
     """Copy what must not be forgotten; whether the database knew of the backup, and last ids."""
-    for name in (*_KEYED, *_TRAIL, *_RIGHTS, *_WORDLESS):
+    for name in (*_KEYED, *_TRAIL, *_RIGHTS, *_WORDLESS, *STAYS):
         columns = _WORDLESS.get(name, "*")
         connection.exec_driver_sql(
             f"CREATE TABLE {SET_ASIDE}{name} AS SELECT {columns} FROM {name}"
@@ -262,6 +262,9 @@ def _carry_over(connection: Connection, is_heir: bool) -> None:
             f"DELETE FROM {name} WHERE EXISTS (SELECT 1 FROM {SET_ASIDE}{name} r WHERE {keys})"
         )
         _take(connection, tables[name])
+    for name in STAYS:
+        connection.exec_driver_sql(f"DELETE FROM {name}")
+        _take(connection, metadata.tables[name])
     for name, known_by in _TRAIL.items():
         if is_heir:
             connection.exec_driver_sql(f"DELETE FROM {name}")

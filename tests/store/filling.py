@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -58,6 +59,8 @@ def _value(table: Table, column: Column[Any], number: int) -> object:
     if isinstance(column.type, Float):
         return number / 7
     kind = type(column.type).__name__
+    if kind == "_Bytes":
+        return b64encode(bytes(range(256)) * number).decode()
     if kind == "_Moment":
         return (BEGAN + timedelta(days=number)).isoformat()
     if kind.startswith("_Json"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import itertools
 import os
 import signal
@@ -18,8 +19,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+import bot.store.restore as store_restore
 from bot.core.consent import ModelConsent
 from bot.core.story import Folder
+from bot.store import neutral
 from bot.store.backup import back_up
 from bot.store.database import SqlStore, open_store
 from bot.store.restore import Told, restore
@@ -365,6 +368,26 @@ async def test_a_post_that_shows_a_story_can_still_be_taken_down(url: str, tmp_p
             waiting = [i for i in await work.outbox.waiting() if i.chat_id == -1001]
             assert [i.body["kind"] for i in waiting] == ["take_down"]
             assert await work.outbox.message_of(item) == 77
+
+
+async def test_what_belongs_to_machines_is_in_no_backup_and_stays_as_it_is(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neutral, "KEPT", neutral.KEPT - {"keyboards"})
+    monkeypatch.setattr(store_restore, "STAYS", frozenset({"keyboards"}))
+    async with world(url) as w:
+        await People5.begin(w)
+        async with w.store.work() as work:
+            await work.outbox.set_keyboard(7001, 1)
+            await work.commit()
+        path = await backed_up(url, tmp_path / "a.backup")
+        async with w.store.work() as work:
+            await work.outbox.set_keyboard(7001, 2)
+            await work.commit()
+    assert b'"keyboards"' not in gzip.decompress(path.read_bytes())
+    await restored(url, path)
+    async with world(url) as w, w.store.work() as work:
+        assert await work.outbox.keyboard(7001) == 2
 
 
 # -- refusals and failures ------------------------------------------------------------------------
