@@ -185,10 +185,11 @@ def main() -> None:
                 check=True, stdout=subprocess.PIPE,
             )  # fmt: skip
             rows.append(Seen(**json.loads(done.stdout)))
+            seen = rows[-1]
             print(
-                f"{residents:>9,} residents known (file of {size:,.0f} MiB):"
-                f" {rows[-1].rest:.0f} MiB at rest, {rows[-1].after:.0f} MiB after {WRITE:,} of them wrote;"
-                f" {rows[-1].turn_ms:.2f} ms of the processor a turn",
+                f"{residents:>9,} residents known (file of {size:,.0f} MiB): {seen.rest:.0f} MiB"
+                f" at rest, {seen.after:.0f} MiB after {WRITE:,} of them wrote;"
+                f" {seen.turn_ms:.2f} ms of the processor a turn",
                 flush=True,
             )
     few, more = rows

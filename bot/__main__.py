@@ -73,6 +73,40 @@ def migrate() -> None:
 
 
 @app.command()
+def backup(
+    out: Annotated[
+        Path | None, typer.Option(help="A folder that is there, or a new file's name.")
+    ] = None,
+    keep: Annotated[
+        int | None, typer.Option(help="Remove older ones in that folder beyond so many.", min=1)
+    ] = None,
+    listed: Annotated[bool, typer.Option("--list", help="Which there are, and where.")] = False,
+    acknowledge: Annotated[str, typer.Option(help="Every copy of this one was destroyed.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Write the whole database into one file, also while the coach runs."""
+    from bot.commands.backup import Wish
+    from bot.commands.backup import run as go
+
+    wish = Wish(out, keep, listed, acknowledge)
+    raise typer.Exit(go(wish, as_json, sys.stdout, sys.stderr))
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that `coach backup` wrote.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="In place of what the database holds now.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Put a backup into the database; what was withdrawn since stays withdrawn, where known."""
+    from bot.commands.restore import run as go
+
+    raise typer.Exit(go(file, replace, as_json, sys.stdout, sys.stderr))
+
+
+@app.command()
 def index() -> None:
     """Build the example index, or refresh it when the corpus changed."""
     from bot.commands.index import run as go

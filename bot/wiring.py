@@ -29,6 +29,7 @@ from bot.usecases.ports import (
     Embedder,
     FromModel,
     Meter,
+    NewerDatabase,
     Passage,
     Reader,
     ReaderUnavailable,
@@ -266,9 +267,13 @@ class Sharing:
     async def _ask(
         self, move: Element | None, language: str | None, story_id: str | None
     ) -> Sequence[Shared]:
-        from bot.store.database import open_store
+        from bot.store.database import attach, open_store
 
-        store = await open_store(self._settings.database)
+        try:
+            store = await open_store(self._settings.database)
+        except NewerDatabase:
+            # While a new version is rolled out, who runs already goes on; a start is refused.
+            store = attach(self._settings.database)
         try:
             async with store.work() as work:
                 return await work.library.shared(SystemClock().now(), move, language, story_id)

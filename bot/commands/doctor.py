@@ -88,6 +88,7 @@ async def examine(settings: Settings, say: Callable[[Finding], None]) -> list[Fi
         ("disk", _disk),
         ("database", _database),
         ("quarantine", _quarantine),
+        ("backups", _backups),
         ("words", _words),
         ("reader", _reader),
         ("screening", _screening),
@@ -181,6 +182,21 @@ async def _quarantine(parts: Parts) -> str:
             for one in aside
         ],
     )
+
+
+async def _backups(parts: Parts) -> str:
+    """When the last one was made, and whether one holds what was taken back since."""
+    async with opened(parts) as store, store.work() as work:
+        made = [one for one in await work.backups.all() if one.gone_at is None]
+        held = await work.backups.holding_erased()
+    if held:
+        raise Trouble(
+            f"{_of(len(held), 'backup')} with words that were taken back since; "
+            "`coach backup --list` says which, and what to do"
+        )
+    if not made:
+        return "none was made; `coach backup` makes one"
+    return f"the last one is of {made[0].made_at:%Y-%m-%d %H:%M} UTC; {len(made)} in all"
 
 
 async def _deal(parts: Parts, retry: bool) -> str:

@@ -65,8 +65,8 @@ async def _run(wish: Wish, as_json: bool, stdout: TextIO, stderr: TextIO) -> int
         else:
             home = parts.settings.coach_home
             folder = (wish.out or home / "exports").absolute()
-            with _progress(stderr) as progress:
-                done = await verbs.export(CONSOLE, profile, formats, folder, looked_for, progress)
+            with progress(stderr, "stories") as told:
+                done = await verbs.export(CONSOLE, profile, formats, folder, looked_for, told)
             said = {
                 "export": done.id, "path": str(done.path), "rows": done.rows, "bytes": done.size,
             }  # fmt: skip
@@ -154,8 +154,8 @@ def _tell_left(left: Sequence[ToDestroy], out: TextIO) -> None:
 
 
 @contextmanager
-def _progress(stderr: TextIO) -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal, nothing elsewhere."""
+def progress(stderr: TextIO, what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, nothing elsewhere; told how many were done, of about how many."""
     if not stderr.isatty():
         yield lambda done, total: None
         return
@@ -163,5 +163,5 @@ def _progress(stderr: TextIO) -> Iterator[Callable[[int, int], None]]:
     from rich.progress import Progress
 
     with Progress(console=Console(file=stderr), transient=True) as bar:
-        task = bar.add_task("stories", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total or None)

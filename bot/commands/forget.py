@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TextIO
 
+from bot.commands.backup import backups_left, show_backups
 from bot.commands.terminal import erase_files
 from bot.settings import load_settings
 from bot.usecases.library_ports import ToDestroy
@@ -53,6 +54,7 @@ async def _forget(
             receipts.append(Receipt("files", files, parts.clock.now()))
         show(receipts, stdout)
         show_left(await exports_left(store), stdout)
+        show_backups(await backups_left(store), stdout)
     return 0
 
 

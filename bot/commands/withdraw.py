@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TextIO
 
+from bot.commands.backup import backups_left, show_backups
 from bot.commands.forget import agreed, exports_left, show, show_left
 from bot.settings import load_settings
 from bot.usecases.staff import Staff
@@ -27,11 +28,12 @@ async def _withdraw(
     async with opened(parts) as store:
         erasing = erasing_store(parts, store)
         receipts = await Staff(erasing, parts.words, parts.clock, new_id).withdraw(story)
-        left = await exports_left(store)
+        left, backups = await exports_left(store), await backups_left(store)
     if receipts is None:
         print("There is no story with that id; `coach stories` lists them.", file=stderr)
         return 1
     print("Withdrawn: gone from every list, its words erased.", file=stdout)
     show(receipts, stdout)
     show_left(left, stdout)
+    show_backups(backups, stdout)
     return 0

@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from bot.store.backups import SqlBackups
 from bot.store.crew import PATIENCE
 from bot.store.errors import newer, plainly
 from bot.store.folders import Remembered, SqlFolders
@@ -30,6 +31,7 @@ from bot.store.sending import SqlOutbox, SqlRecipients
 from bot.store.spendings import SqlSpendings
 from bot.store.together import Hands, OnPostgres, OnSqlite
 from bot.store.transaction import PHASE, Transaction
+from bot.usecases.backup_ports import Backups
 from bot.usecases.library_ports import Library
 from bot.usecases.ports import (
     Audit,
@@ -55,6 +57,9 @@ CONNECTIONS = 10
 ROOM_WITHIN = 10.0
 """Seconds to wait for one of them."""
 
+_GIVES_UP_AFTER = "4s"
+"""How long a migration on PostgreSQL waits for one table."""
+
 _PRAGMAS = (
     # A commit is on the disk when it returns, not merely handed to the operating system.
     "PRAGMA synchronous=FULL",
@@ -75,13 +80,22 @@ async def open_store(url: str, wait: float = 5.0, connections: int = CONNECTIONS
     later version of the program wrote the file, StoreUnavailable (one plain sentence) when it
     cannot be used.
     """
-    engine, place = _engine(url, wait, connections)
+    engine, place = engine_of(url, wait, connections)
     try:
         await _bring_to_head(engine, place)
     except BaseException:
         await engine.dispose()
         raise
     return SqlStore(engine, place, wait, connections)
+
+
+def attach(url: str, wait: float = 5.0) -> SqlStore:
+    """The store of a process that is running already, whatever revision the database has by now.
+
+    Nothing is connected or migrated yet. Raises StoreUnavailable for no address.
+    """
+    engine, place = engine_of(url, wait)
+    return SqlStore(engine, place, wait)
 
 
 def is_there(url: str) -> bool:
@@ -100,7 +114,7 @@ async def migrate(url: str) -> tuple[str | None, str]:
 
     Raises NewerDatabase and StoreUnavailable like `open_store`.
     """
-    engine, place = _engine(url, wait=5.0)
+    engine, place = engine_of(url, wait=5.0)
     try:
         return await _bring_to_head(engine, place), HEAD
     finally:
@@ -120,6 +134,7 @@ class SqlUnitOfWork:
     audit: Audit
     practice: Practice
     library: Library
+    backups: Backups
     spendings: Spendings
 
     def __init__(self, transaction: Transaction, remembered: Remembered) -> None:
@@ -134,6 +149,7 @@ class SqlUnitOfWork:
         self.audit = SqlAudit(transaction)
         self.practice = SqlPractice(transaction)
         self.library = SqlLibrary(transaction)
+        self.backups = SqlBackups(transaction)
         self.spendings = SqlSpendings(transaction)
 
     async def __aenter__(self) -> Self:
@@ -239,7 +255,7 @@ async def _scrub_postgresql(connection: AsyncConnection) -> int:
     return max(0, int(before) - int(after))
 
 
-def _engine(url: str, wait: float, connections: int = CONNECTIONS) -> tuple[AsyncEngine, str]:
+def engine_of(url: str, wait: float, connections: int = CONNECTIONS) -> tuple[AsyncEngine, str]:
     """An engine and the words that name its database in a sentence; connects to nothing yet."""
     try:
         parsed = make_url(url)
@@ -336,11 +352,8 @@ async def _bring_to_head(engine: AsyncEngine, place: str) -> str | None:
     with plainly(place):
         async with engine.connect() as connection:
             await connection.execution_options(**{PHASE: "writing"})
-            if engine.dialect.name == "postgresql":
-                await connection.execute(
-                    text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK}
-                )
-            before = await connection.run_sync(_revision, place)
+            await alone(connection)
+            before = await connection.run_sync(revision_of, place)
             if before == HEAD:
                 # SQLite grants a write lock on a file it cannot write; only writing tells.
                 await connection.execute(
@@ -348,12 +361,28 @@ async def _bring_to_head(engine: AsyncEngine, place: str) -> str | None:
                 )
                 await connection.rollback()
             else:
-                await connection.run_sync(_upgrade)
+                if engine.dialect.name == "postgresql":
+                    # Whoever changes a table waits for whoever reads it, and all others wait
+                    # behind: better to give up and be run again.
+                    await connection.execute(text(f"SET LOCAL lock_timeout = '{_GIVES_UP_AFTER}'"))
+                await connection.run_sync(upgrade)
                 await connection.commit()
     return before
 
 
-def _revision(connection: Connection, place: str) -> str | None:
+async def alone(connection: AsyncConnection) -> None:
+    """Until the transaction ends, nobody else changes the shape of the tables."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(
+            text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK}
+        )
+
+
+def revision_of(connection: Connection, place: str) -> str | None:
+    """Where a database stands; None when it is empty.
+
+    Raises NewerDatabase, and StoreUnavailable when it belongs to another program.
+    """
     if not inspect(connection).has_table("alembic_version"):
         if inspect(connection).get_table_names():
             raise StoreUnavailable(
@@ -367,7 +396,8 @@ def _revision(connection: Connection, place: str) -> str | None:
     return str(found) if found is not None else None
 
 
-def _upgrade(connection: Connection) -> None:
+def upgrade(connection: Connection, to: str = "head") -> None:
+    """Bring the tables to a revision, in the transaction of `connection`."""
     # Loaded only when there is something to migrate: Alembic takes longer than the rest.
     from alembic import command
     from alembic.config import Config
@@ -377,4 +407,4 @@ def _upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(scripts).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, to)

@@ -46,6 +46,11 @@ _SENTENCES = {
         "{Place} is locked by another program; nothing was changed. "
         "Wait for it to finish, or stop it, and try again."
     ),
+    # PostgreSQL's lock_not_available, which only a migration can meet.
+    "55P03": (
+        "{Place} is being read by something that takes long, such as a backup, so its tables "
+        "could not be changed; nothing was changed. Run `coach migrate` again when it is done."
+    ),
     "SQLITE_IOERR": (
         "The disk reported an error at {place}; what was saved before is kept. "
         "Check the disk and try again."

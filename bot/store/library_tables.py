@@ -134,5 +134,19 @@ erasures_pending = Table(
     Column("finished_at", UtcDateTime, index=True),
 )
 
+backups = Table(
+    "backups",
+    metadata,
+    # A backup holds every word there was when it was made, also those taken back since.
+    Column("id", Text, primary_key=True),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("path", Verbatim, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("gone_at", UtcDateTime),
+    Column("gone_because", Text),
+    Column("acknowledged_by", Text),
+)
+
 OF_RELEASE = (library_marks, library_labels, library_entries, submissions)
 """Tables keyed by release_id that end with the release."""

@@ -3,6 +3,8 @@
 Identities stand apart from stories: a story knows only its resident's opaque id. Tables that
 hold text are erased with their resident; `erasures` and `audit` hold no text and no identity.
 Every change here needs a migration; tests/store/test_migrations.py compares the two.
+What belongs to machines, not to people, is in no backup: `info` says "apart", and whether restoring
+over a database leaves its rows as they are ("stays") or begins "anew".
 """
 
 from __future__ import annotations
@@ -293,6 +295,7 @@ crew = Table(
     # The processes that serve one bot together; alone, there is no row.
     Column("id", _ID, primary_key=True),
     Column("alive_until", UtcDateTime, nullable=False),
+    info={"apart": "anew"},
 )
 
 lanes = Table(
@@ -302,6 +305,7 @@ lanes = Table(
     Column("lane", Integer, primary_key=True, autoincrement=False),
     Column("owner", _ID),
     Column("expires_at", UtcDateTime),
+    info={"apart": "anew"},
 )
 
 recipients = Table(

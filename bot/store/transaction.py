@@ -10,6 +10,7 @@ a later one than a list does, and on PostgreSQL each of its statements one of it
 from __future__ import annotations
 
 import asyncio
+import typing
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal
 
@@ -91,6 +92,14 @@ class Transaction:
         self._connection: AsyncConnection | None = None
         self._undo: list[Callable[[], None]] = []
         self._then: list[Callable[[], None]] = []
+
+    @classmethod
+    def within(cls, connection: AsyncConnection, place: str) -> Transaction:
+        """Go on in a transaction that somebody else began for writing; `commit` ends it."""
+        # While a transaction writes, its jobs are its own: no other hands are asked.
+        made = cls(connection.engine, place, None, 0, typing.cast(Hands, None))
+        made._connection, made._phase = connection, "writing"
+        return made
 
     @property
     def dialect(self) -> str:

@@ -15,6 +15,7 @@ from bot.core.narrative import Element, Reading, StoryOf
 from bot.core.story import Folder, StoryStatus
 
 if TYPE_CHECKING:
+    from bot.usecases.backup_ports import Backups
     from bot.usecases.library_ports import Library
     from bot.usecases.practice_ports import Practice
 
@@ -651,6 +652,7 @@ class UnitOfWork(Protocol):
     groups: Groups
     seats: Seats
     library: Library
+    backups: Backups
     spendings: Spendings
     roles: Roles
     audit: Audit

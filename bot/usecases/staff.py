@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from bot.core.conversation.releasing import emptied
 from bot.core.conversation.talk import Talk
-from bot.core.story import Folder, StoryStatus
+from bot.core.story import Folder, Story, StoryStatus
 from bot.core.turn import Heard, Phrasebook
 from bot.usecases.ports import Clock, Receipt, Store
 
@@ -45,11 +46,18 @@ class Staff:
             folder, _ = found
             story = next(s for s in folder.stories if s.id == story_id)
             if story.status is not StoryStatus.WITHDRAWN:
-                current = folder.story is story
-                emptied(Talk(folder, Heard(), self._book, now, self._new_id), story)
-                if current:
-                    folder.session.story_id = None
-                    folder.session.step = "my_stories"
+                take_back(folder, story, self._book, now, self._new_id)
                 await work.folders.save(folder)
                 await work.commit()
         return await self._store.scrub(now)
+
+
+def take_back(
+    folder: Folder, story: Story, book: Phrasebook, at: datetime, new_id: Callable[[], str]
+) -> None:
+    """Take every word of a story out of its folder; whoever was telling it is at their stories."""
+    is_current = folder.story is story
+    emptied(Talk(folder, Heard(), book, at, new_id), story)
+    if is_current:
+        folder.session.story_id = None
+        folder.session.step = "my_stories"

@@ -73,13 +73,13 @@ async def test_a_migration_that_fails_leaves_the_file_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "coach.db"
-    whole = bot.store.database._upgrade
+    whole = bot.store.database.upgrade
 
     def breaks_at_the_end(connection: object) -> None:
         whole(connection)  # type: ignore[arg-type]
         raise sqlite3.OperationalError("broken on purpose")
 
-    monkeypatch.setattr(bot.store.database, "_upgrade", breaks_at_the_end)
+    monkeypatch.setattr(bot.store.database, "upgrade", breaks_at_the_end)
     with pytest.raises(StoreUnavailable):
         await migrate(f"sqlite:///{path}")
     assert tables_of(path) == set()

@@ -21,7 +21,7 @@ from bot.usecases.exporting import Exporting
 from bot.usecases.library import Librarian
 from bot.usecases.people import CONSOLE, STAFF, People
 from tests.fakes import catalogue, reading
-from tests.telegram.stage import Stage, buttons, on_disk, running
+from tests.telegram.stage import Stage, buttons, database, on_disk, running
 from tests.usecases.test_library import Index
 
 TOLD = "In January the boiler died. I turned and knocked on the door of number nine. Call 555."
@@ -166,6 +166,28 @@ async def test_staffs_first_hour(office: Office) -> None:
     await stage.says(sam, "/review")
     (owed,) = await office.press(sam, "To destroy")
     assert name in owed and "for everybody" in owed
+    said = await office.press(sam, "Every copy is destroyed")
+    assert said[0].startswith("Noted") and "To destroy" not in office.open(sam)
+
+
+async def test_a_backup_from_before_a_withdrawal_is_shown_to_staff_until_they_answer_for_it(
+    office: Office, tmp_path: Path
+) -> None:
+    from bot.store.backup import back_up
+
+    stage, ana, sam = office.stage, office.ana, office.sam
+    await invited(office)
+    await stage.tells(ana, REVISED)
+    path, now = tmp_path / "coach-x.backup", stage.clock.now()
+    await back_up(database(stage.home), path, "b-1", now, lambda done, total: None)
+    stage.clock.passes(minutes=5)
+    await stage.says(sam, "/review")
+    assert "To destroy" not in office.open(sam)
+    await stage.says(ana, "/forget")
+    await stage.says(ana, "erase everything")
+    await stage.says(sam, "/review")
+    (owed,) = await office.press(sam, "To destroy")
+    assert "coach-x.backup" in owed and "makes a new one (coach backup)" in owed
     said = await office.press(sam, "Every copy is destroyed")
     assert said[0].startswith("Noted") and "To destroy" not in office.open(sam)
 

@@ -40,8 +40,8 @@ async def home(at: Table) -> list[Move]:
         rows.append([press("go_on")] if at.notes.get("story") else [press("next")])
     rows.append([press("library"), press("report")])
     if at.may("export"):
-        left = await at.answering.to_destroy(at.me)
-        rows.append([press("export"), *([press("destroy")] if left else [])])
+        owes = await at.answering.to_destroy(at.me) or await at.backing_up.holding_erased(at.me)
+        rows.append([press("export"), *([press("destroy")] if owes else [])])
     return at.say(*lines, rows=rows)
 
 

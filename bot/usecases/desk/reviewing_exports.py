@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from bot.core.library import MAY_SEND, Format, Profile
 from bot.core.turn import Bring, Line, Move
+from bot.usecases.backing_up import NoSuchBackup
 from bot.usecases.desk.reviewing_screens import Screen, Table, press
 from bot.usecases.exporting import Exported
 
+BACKUP = "backup "
+"""How the note of what is to be destroyed begins, when it is a backup."""
 MANY = 5_000
 """Stories above which an export takes too long to wait for in a chat."""
 
@@ -59,10 +64,10 @@ async def as_(at: Table) -> list[Move]:
 
 
 async def destroy(at: Table) -> list[Move]:
-    """Earlier exports that hold what they no longer may, one after another."""
+    """Earlier exports, then backups, that hold what they no longer may, one after another."""
     left = await at.answering.to_destroy(at.me)
     if not left:
-        return at.say("destroy.none", rows=[[press("home")]])
+        return await _destroy_backup(at)
     first = left[0]
     count = len({x.story_id for x in left if x.export_id == first.export_id})
     at.notes["destroy"] = first.export_id
@@ -77,10 +82,26 @@ async def destroy(at: Table) -> list[Move]:
     return at.say(Line("review.destroy.one", words, refs), where, rows=rows)
 
 
+async def _destroy_backup(at: Table) -> list[Move]:
+    held = await at.backing_up.holding_erased(at.me)
+    if not held:
+        return at.say("destroy.none", rows=[[press("home")]])
+    backup = held[0].backup
+    at.notes["destroy"] = BACKUP + backup.id
+    name = backup.path.replace("\\", "/").rpartition("/")[2]
+    line = Line("review.destroy.backup", {"name": name, "day": f"{backup.made_at:%Y-%m-%d}"})
+    return at.say(line, "destroy.backup_lies", rows=[[press("destroyed")], [press("home")]])
+
+
 async def destroyed(at: Table) -> list[Move]:
     """Answer for it."""
-    export_id = str(at.notes.pop("destroy", ""))
-    await at.answering.acknowledge(at.me, export_id)
+    what = str(at.notes.pop("destroy", ""))
+    if what.startswith(BACKUP):
+        # Somebody else may have answered for it meanwhile: what is left is shown next.
+        with suppress(NoSuchBackup):
+            await at.backing_up.acknowledge(at.me, what.removeprefix(BACKUP))
+    else:
+        await at.answering.acknowledge(at.me, what)
     at.trouble.append(Line("review.destroy.noted"))
     return await destroy(at)
 

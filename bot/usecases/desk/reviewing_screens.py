@@ -10,6 +10,7 @@ from typing import Any
 from bot.core.report import Report
 from bot.core.review import Refusal, ReviewRefused
 from bot.core.turn import Choice, Line, Move, Say
+from bot.usecases.backing_up import BackingUp
 from bot.usecases.desk import Outside, Visit, button
 from bot.usecases.exporting import Answering, Exporting, ExportRefused
 from bot.usecases.library import Library
@@ -65,6 +66,7 @@ class Table:
         self.reviewing = Reviewing(self.store, clock)
         self.library = Library(self.store, clock)
         self.answering = Answering(self.store, clock)
+        self.backing_up = BackingUp(self.store, clock)
 
     @property
     def me(self) -> int:
