@@ -238,10 +238,23 @@ async def _screening(parts: Parts) -> str:
 async def _examples(parts: Parts) -> str:
     from bot.core.narrative import Element
 
-    found = await parts.retriever.search(Element.SELF_CHOICE, "en", "a door", limit=1)
+    async def search() -> bool:
+        return bool(await parts.retriever.search(Element.SELF_CHOICE, "en", "a door", limit=1))
+
+    url = parts.settings.chroma_url
+    if url is None:
+        found = await search()
+    else:
+        async with opened(parts):
+            found = await search()
     if not found:
         raise Trouble("no passage was found; run `coach index`")
-    return "found by meaning"
+    if parts.settings.is_shared and url is None:
+        raise Trouble(
+            "found by meaning, but only the corpus's: without CHROMA_URL stories of the library "
+            "are not offered, because another process could not take them back from here"
+        )
+    return f"found by meaning{'' if url is None else f', on the server at {url}'}"
 
 
 async def _model(parts: Parts) -> str:

@@ -20,6 +20,7 @@ from bot.store.crew import PATIENCE
 from bot.store.errors import newer, plainly
 from bot.store.folders import Remembered, SqlFolders
 from bot.store.groups import SqlGroups
+from bot.store.indexes import SqlIndexes
 from bot.store.library import SqlLibrary
 from bot.store.migrations import HEAD, REVISIONS
 from bot.store.practice import SqlPractice
@@ -30,6 +31,7 @@ from bot.store.sending import SqlOutbox, SqlRecipients
 from bot.store.spendings import SqlSpendings
 from bot.store.together import Hands, OnPostgres, OnSqlite
 from bot.store.transaction import PHASE, Transaction
+from bot.usecases.index_ports import Indexes
 from bot.usecases.library_ports import Library
 from bot.usecases.ports import (
     Audit,
@@ -120,6 +122,7 @@ class SqlUnitOfWork:
     audit: Audit
     practice: Practice
     library: Library
+    indexes: Indexes
     spendings: Spendings
 
     def __init__(self, transaction: Transaction, remembered: Remembered) -> None:
@@ -134,6 +137,7 @@ class SqlUnitOfWork:
         self.audit = SqlAudit(transaction)
         self.practice = SqlPractice(transaction)
         self.library = SqlLibrary(transaction)
+        self.indexes = SqlIndexes(transaction)
         self.spendings = SqlSpendings(transaction)
 
     async def __aenter__(self) -> Self:

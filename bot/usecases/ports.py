@@ -15,6 +15,7 @@ from bot.core.narrative import Element, Reading, StoryOf
 from bot.core.story import Folder, StoryStatus
 
 if TYPE_CHECKING:
+    from bot.usecases.index_ports import Indexes
     from bot.usecases.library_ports import Library
     from bot.usecases.practice_ports import Practice
 
@@ -647,6 +648,7 @@ class UnitOfWork(Protocol):
     groups: Groups
     seats: Seats
     library: Library
+    indexes: Indexes
     spendings: Spendings
     roles: Roles
     audit: Audit

@@ -1,0 +1,146 @@
+"""The library's part of the wiring: kept in step with index and files, whoever does it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from time import monotonic
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from bot.core.narrative import Element
+
+if TYPE_CHECKING:
+    from bot.settings import Settings
+    from bot.usecases.exporting import Exporting
+    from bot.usecases.library import Librarian
+    from bot.usecases.library_ports import Shared
+    from bot.usecases.ports import Store
+    from bot.wiring import Parts
+
+log = logging.getLogger(__name__)
+
+
+class Sharing:
+    """Asks the database what the library shares with residents; see retrieval.library.Shares.
+
+    Opened anew each time, in whatever thread asks: nothing is held open, so that nothing can
+    stay behind or be out of date.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Nothing is opened yet."""
+        self._settings = settings
+
+    def __call__(
+        self,
+        move: Element | None = None,
+        language: str | None = None,
+        story_id: str | None = None,
+    ) -> Sequence[Shared]:
+        """What may be shown now; nothing where there is no database yet."""
+        from bot.store.database import is_there
+
+        if not is_there(self._settings.database):
+            return []
+        return asyncio.run(self._ask(move, language, story_id))
+
+    async def _ask(
+        self, move: Element | None, language: str | None, story_id: str | None
+    ) -> Sequence[Shared]:
+        from bot.store.database import open_store
+
+        store = await open_store(self._settings.database)
+        try:
+            async with store.work() as work:
+                return await work.library.shared(datetime.now(UTC), move, language, story_id)
+        finally:
+            await store.close()
+
+
+class IndexInStep:
+    """The port Examples: the example index, brought in line in a thread."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Nothing is loaded until there is something to do."""
+        self._parts = parts
+
+    async def renew(self, story_ids: Sequence[str]) -> int:
+        """See library_ports.Examples."""
+        retriever = await asyncio.to_thread(lambda: self._parts.retriever)
+        return await retriever.renew()
+
+
+def librarian(parts: Parts, store: Store) -> Librarian:
+    """What finishes erasures and tells tellers their news."""
+    from bot.exporting.home import Home
+    from bot.usecases.library import Librarian
+
+    return Librarian(store, parts.clock, IndexInStep(parts), Home(parts.settings.coach_home))
+
+
+def exporting(parts: Parts, store: Store) -> Exporting:
+    """Writing stories into files, and answering for them."""
+    from bot.exporting.archive import Archives
+    from bot.usecases.exporting import Exporting
+
+    return Exporting(store, Archives(parts.words.text), parts.clock, lambda: uuid4().hex)
+
+
+def erasing_store(parts: Parts, store: Store) -> Store:
+    """The store, whose scrubbing erases in the index and among files as well."""
+    from bot.usecases.library import Erasing
+
+    return Erasing(store, librarian(parts, store).finish)
+
+
+ERASE_EVERY, TELL_EVERY = 2.0, 60.0
+"""Seconds between looks at what is left to erase, one small query, and at what is to be told."""
+
+
+async def keep_library(
+    keeper: Librarian, recover: Callable[[], Awaitable[int]], wake: Callable[[], None]
+) -> None:
+    """Finish erasures and tell news, for ever; what goes wrong is tried again.
+
+    `recover` settles exports that were interrupted.
+    """
+    tell_at = 0.0
+    while True:
+        pause = ERASE_EVERY
+        try:
+            await keeper.finish()
+            if monotonic() >= tell_at:
+                tell_at = monotonic() + TELL_EVERY
+                await recover()
+                if await keeper.sweep():
+                    wake()
+        except Exception as error:
+            log.warning("the library waits: %s", type(error).__name__)
+            pause = 10 * ERASE_EVERY
+        await asyncio.sleep(pause)
+
+
+KEEP_EVERY = 10.0
+"""Seconds between looks at a Chroma server: is everything there, and of our corpus?"""
+
+
+async def keep_index(parts: Parts) -> None:
+    """Mend, for ever, what is missing on a Chroma server; an embedded index mends itself."""
+    from bot.retrieval.server import ServerRetriever
+
+    is_well = True
+    while True:
+        try:
+            retriever = await asyncio.to_thread(lambda: parts.retriever)
+            if not isinstance(retriever, ServerRetriever):
+                return
+            await retriever.keep()
+            is_well = True
+        except Exception as error:
+            if is_well:
+                log.warning("the example index waits: %s", type(error).__name__)
+            is_well = False
+        await asyncio.sleep(KEEP_EVERY)
