@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from socket import gethostname
 from time import monotonic
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -75,18 +76,39 @@ class IndexInStep:
 
 def librarian(parts: Parts, store: Store) -> Librarian:
     """What finishes erasures and tells tellers their news."""
-    from bot.exporting.home import Home
-    from bot.usecases.library import Librarian
+    from bot.exporting.home import Home, home_id
+    from bot.usecases.library import Apart, Librarian
 
-    return Librarian(store, parts.clock, IndexInStep(parts), Home(parts.settings.coach_home))
+    apart = Apart(
+        home_id(parts.settings.coach_home) if parts.settings.is_shared else None,
+        parts.settings.chroma_url is not None,
+    )
+    home = Home(parts.settings.coach_home)
+    return Librarian(store, parts.clock, IndexInStep(parts), home, apart)
+
+
+async def note_home(parts: Parts) -> None:
+    """Where others have data folders beside ours: words may lie in it, so it erases its own."""
+    from bot.exporting.home import home_id
+
+    if parts.settings.is_shared and parts.lent is not None:
+        home = await asyncio.to_thread(home_id, parts.settings.coach_home)
+        async with parts.lent.work() as work:
+            await work.library.at_home(home, gethostname(), parts.clock.now())
+            await work.commit()
 
 
 def exporting(parts: Parts, store: Store) -> Exporting:
     """Writing stories into files, and answering for them."""
     from bot.exporting.archive import Archives
-    from bot.usecases.exporting import Exporting
+    from bot.exporting.home import home_id
+    from bot.usecases.exporting import Exporting, Place
 
-    return Exporting(store, Archives(parts.words.text), parts.clock, lambda: uuid4().hex)
+    home, place = parts.settings.coach_home, None
+    if parts.settings.is_shared:
+        place = Place(home_id(home), home.absolute(), gethostname())
+    room = Archives(parts.words.text)
+    return Exporting(store, room, parts.clock, lambda: uuid4().hex, place)
 
 
 def erasing_store(parts: Parts, store: Store) -> Store:
@@ -111,7 +133,7 @@ async def keep_library(
     while True:
         pause = ERASE_EVERY
         try:
-            await keeper.finish()
+            await keeper.finish(is_asked=False)
             if monotonic() >= tell_at:
                 tell_at = monotonic() + TELL_EVERY
                 await recover()

@@ -127,6 +127,14 @@ def owned(home: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def owned_alone(settings: Settings) -> contextlib.AbstractContextManager[None]:
+    """Hold the data directory only where all there is lies in it.
+
+    Beside processes on a shared database nothing in it is needed: each erases its own.
+    """
+    return contextlib.nullcontext() if settings.is_shared else owned(settings.coach_home)
+
+
 class Parts:
     """Everything a command may need, each made once, when first asked for."""
 
@@ -256,7 +264,11 @@ class Parts:
 
         self.settings.coach_home.mkdir(parents=True, exist_ok=True)
         chosen = self.settings
-        return await open_store(chosen.database, connections=chosen.coach_database_connections)
+        return await open_store(
+            chosen.database,
+            connections=chosen.coach_database_connections,
+            index_is_apart=chosen.chroma_url is not None,
+        )
 
 
 def examples_index(settings: Settings, embedder: Embedder) -> ChromaRetriever:

@@ -356,14 +356,14 @@ class ServerRetriever:
             finally:
                 with suppress(StoreUnavailable, Conflict):
                     async with self._work() as work:
-                        await work.indexes.release(self._me)
+                        await work.leases.release("index", self._me)
                         await work.commit()
 
     async def _claimed(self) -> bool:
         begun, now = asyncio.get_running_loop().time(), self._clock.now()
         try:
             async with self._work() as work:
-                is_ours = await work.indexes.claim(self._me, now, now + LEASE)
+                is_ours = await work.leases.claim("index", self._me, now, now + LEASE)
                 await work.commit()
         except Conflict:
             return False

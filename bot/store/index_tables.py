@@ -23,11 +23,11 @@ index_editions = Table(
     Column("last_seen_at", UtcDateTime, nullable=False),
 )
 
-index_leases = Table(
-    "index_leases",
+leases = Table(
+    "leases",
     metadata,
-    # One row: the process that may build the index, and until when.
-    Column("id", Integer, primary_key=True, autoincrement=False),
+    # What one process does at a time (index, erasing), which one, and until when.
+    Column("what", Text, primary_key=True),
     Column("holder", Text, nullable=False),
     Column("held_until", UtcDateTime, nullable=False),
 )

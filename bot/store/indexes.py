@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import cast
 from uuid import uuid4
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import and_, delete, insert, or_, select, update
 
 from bot.store.index_tables import (
     index_editions,
     index_generations,
-    index_leases,
     installations,
+    leases,
 )
 from bot.store.transaction import Transaction
 from bot.usecases.index_ports import Generation, Shelf
@@ -53,22 +53,6 @@ class SqlIndexes:
             .limit(1)
         )
         return str(found[0].edition) if found else None
-
-    async def claim(self, holder: str, now: datetime, until: datetime) -> bool:
-        """Become, or stay, the one process that may build. Raises Conflict at the very first."""
-        c = index_leases.c
-        is_ours = update(index_leases).where(or_(c.holder == holder, c.held_until < now))
-        if await self._transaction.write(is_ours.values(holder=holder, held_until=until)):
-            return True
-        if await self._transaction.read(select(c.id)):
-            return False
-        row = {"id": _ONE, "holder": holder, "held_until": until}
-        await self._transaction.write(insert(index_leases).values(row))
-        return True
-
-    async def release(self, holder: str) -> None:
-        """Let others build."""
-        await self._transaction.write(delete(index_leases).where(index_leases.c.holder == holder))
 
     async def current(self) -> Sequence[Generation]:
         """The generations in use, one a shelf at most."""
@@ -119,4 +103,29 @@ class SqlIndexes:
         """Nothing of it is in the index any more."""
         await self._transaction.write(
             delete(index_generations).where(index_generations.c.name == name)
+        )
+
+
+class SqlLeases:
+    """The port Leases, within one transaction."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    async def claim(self, what: str, holder: str, now: datetime, until: datetime) -> bool:
+        """Become, or stay, the one that does it. Raises Conflict at the very first."""
+        c = leases.c
+        mine = update(leases).where(c.what == what, or_(c.holder == holder, c.held_until < now))
+        if await self._transaction.write(mine.values(holder=holder, held_until=until)):
+            return True
+        if await self._transaction.read(select(c.what).where(c.what == what)):
+            return False
+        row = {"what": what, "holder": holder, "held_until": until}
+        await self._transaction.write(insert(leases).values(row))
+        return True
+
+    async def release(self, what: str, holder: str) -> None:
+        """Let others do it."""
+        await self._transaction.write(
+            delete(leases).where(and_(leases.c.what == what, leases.c.holder == holder))
         )

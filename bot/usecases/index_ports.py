@@ -26,7 +26,7 @@ class Generation:
 
 
 class Indexes(Protocol):
-    """Which generations there are, who may build, whose corpus counts; within one transaction."""
+    """Which generations there are and whose corpus counts; within one transaction."""
 
     async def installation(self) -> str:
         """A word of this database's own, by which its collections are known on a server.
@@ -41,14 +41,6 @@ class Indexes(Protocol):
 
     async def wanted(self, since: datetime) -> str | None:
         """The edition that came last, of those at work since then."""
-        ...
-
-    async def claim(self, holder: str, now: datetime, until: datetime) -> bool:
-        """Become, or stay, the one process that may build and delete until then."""
-        ...
-
-    async def release(self, holder: str) -> None:
-        """Let others build."""
         ...
 
     async def current(self) -> Sequence[Generation]:
@@ -69,4 +61,19 @@ class Indexes(Protocol):
 
     async def dropped(self, name: str) -> None:
         """Nothing of it is in the index any more."""
+        ...
+
+
+class Leases(Protocol):
+    """What one process does at a time; within one transaction."""
+
+    async def claim(self, what: str, holder: str, now: datetime, until: datetime) -> bool:
+        """Become, or stay, the one process that may do it until then.
+
+        Raises Conflict when another was first by a hair.
+        """
+        ...
+
+    async def release(self, what: str, holder: str) -> None:
+        """Let others do it."""
         ...

@@ -15,7 +15,7 @@ from bot.core.consent import Purpose
 from bot.core.narrative import Element
 from bot.core.story import Folder
 from bot.retrieval.chroma_http import ASKING, ChromaServer, Server
-from bot.retrieval.server import AT_WORK, LEASE, ServerRetriever
+from bot.retrieval.server import AT_WORK, ServerRetriever
 from bot.store.database import SqlStore, open_store
 from bot.usecases.index_ports import Generation
 from bot.usecases.ports import RetrievalUnavailable
@@ -198,12 +198,8 @@ async def test_what_a_killed_builder_left_is_deleted_by_the_next(
             return super().embed(texts)
 
     first = process(Dying())
-    first._work = house.store.work
     with pytest.raises(Killed):
         # As with SIGKILL the lease is not given back.
-        async with house.store.work() as work:
-            await work.indexes.claim(first._me, house.clock.now(), house.clock.now() + LEASE)
-            await work.commit()
         await first._known_prefix()
         await first._claimed()
         await first._build("corpus")

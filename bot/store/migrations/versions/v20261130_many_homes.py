@@ -27,11 +27,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("edition", name="pk_index_editions"),
     )
     op.create_table(
-        "index_leases",
-        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        "leases",
+        sa.Column("what", sa.Text(), nullable=False),
         sa.Column("holder", sa.Text(), nullable=False),
         sa.Column("held_until", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_index_leases"),
+        sa.PrimaryKeyConstraint("what", name="pk_leases"),
     )
     op.create_table(
         "index_generations",
@@ -70,7 +70,7 @@ def downgrade() -> None:
         "homes",
         "export_pieces",
         "index_generations",
-        "index_leases",
+        "leases",
         "index_editions",
         "installations",
     ):
