@@ -456,13 +456,13 @@ class Lazily:
 async def opened(parts: Parts) -> AsyncIterator[Store]:
     """The store for one command, closed afterwards, and with it a retriever that asks it."""
     store = await parts.store()
-    parts.lent = store
+    before, parts.lent = parts.lent, store
     try:
         yield store
     finally:
-        if parts.settings.chroma_url is not None and "retriever" in vars(parts):
+        if before is None and parts.settings.chroma_url is not None and "retriever" in vars(parts):
             await parts.retriever.aclose()
-        parts.lent = None
+        parts.lent = before
         await store.close()
 
 

@@ -71,10 +71,11 @@ class ChromaServer:
         found = {str(one["name"]): str(one["id"]) for one in listed}
         return {name: id for name, id in found.items() if name.startswith(prefix)}
 
-    async def create(self, name: str, size: int) -> str:
-        """Make a collection that will hold `size` passages; its id."""
+    async def create(self, name: str, size: int, note: Mapping[str, str] | None = None) -> str:
+        """Make a collection that will hold `size` passages; its id. `note` is kept with it."""
         wanted = {
             "name": name,
+            "metadata": dict(note) if note else None,
             "get_or_create": False,
             "configuration": {"hnsw": graph(size), "embedding_function": {"type": "legacy"}},
         }

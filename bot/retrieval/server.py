@@ -54,6 +54,9 @@ LEASE = timedelta(seconds=60)
 """How long nobody else builds after the last sign of life of the one that does."""
 AT_WORK = timedelta(minutes=10)
 """A corpus no process has come with for so long is no longer waited for."""
+BEGUN = "begun"
+"""Ends the name of an empty collection that notes since when the server's folder is ours: where it
+is missing, the folder was begun anew and holds nothing of before."""
 _BATCH = 100
 _TRIES = 3
 
@@ -394,6 +397,10 @@ class ServerRetriever:
             async with self._work() as work:
                 await work.indexes.begin(one, self._clock.now())
                 await work.commit()
+            if self._prefix + BEGUN not in await self._server.collections(self._prefix):
+                await self._still_leading()
+                note = {"begun_at": self._clock.now().isoformat()}
+                await self._server.create(self._prefix + BEGUN, 1, note)
             known = await self._on(shelf)
             for name, group in sorted(groups.items()):
                 await self._fill(self._named(one.name, name), group, name, known)
@@ -468,7 +475,7 @@ class ServerRetriever:
             left = await work.indexes.left()
         for name in await self._server.collections(self._prefix):
             generation = name.removeprefix(self._prefix).partition(".")[0]
-            if generation not in kept:
+            if generation not in (BEGUN, *kept):
                 await self._still_leading()
                 await self._server.drop(name)
         if left:

@@ -26,7 +26,7 @@ from bot.store.migrations import HEAD, REVISIONS
 from bot.store.practice import SqlPractice
 from bot.store.queues import SqlInbox
 from bot.store.roles import SqlAudit, SqlRoles
-from bot.store.scrubbing import scrub_postgresql
+from bot.store.scrubbing import log_keeps, scrub_postgresql
 from bot.store.seats import SqlSeats
 from bot.store.sending import SqlOutbox, SqlRecipients
 from bot.store.spendings import SqlSpendings
@@ -109,6 +109,23 @@ async def migrate(url: str) -> tuple[str | None, str]:
     engine, place = _engine(url, wait=5.0)
     try:
         return await _bring_to_head(engine, place), HEAD
+    finally:
+        await engine.dispose()
+
+
+async def log_of_words(url: str) -> str:
+    """Why a database's write-ahead log keeps erased words longer than it must; else empty.
+
+    Raises StoreUnavailable.
+    """
+    engine, place = _engine(url, wait=5.0)
+    try:
+        if engine.dialect.name == "sqlite":
+            return ""
+        with plainly(place):
+            async with engine.connect() as connection:
+                await connection.execution_options(**{PHASE: "none"})
+                return await log_keeps(connection)
     finally:
         await engine.dispose()
 

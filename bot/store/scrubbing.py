@@ -31,10 +31,25 @@ SELECT count(*) FROM (
 """
 _PAGES = "SELECT pg_database_size(current_database()) / 8192"
 _KNOWN = "SELECT tablename, attname FROM pg_stats WHERE schemaname = current_schema()"
-LOG_FILES = """
-SELECT current_setting('wal_recycle'), current_setting('archive_mode'),
-       (SELECT count(*) FROM pg_replication_slots)
+_LOG = """
+SELECT current_setting('wal_recycle') AS recycled, current_setting('archive_mode') AS archived,
+       (SELECT count(*) FROM pg_replication_slots) AS slots
 """
+
+
+async def log_keeps(connection: AsyncConnection) -> str:
+    """Why the write-ahead log keeps erased words longer than it must; empty when it does not."""
+    found = (await connection.exec_driver_sql(_LOG)).one()
+    why = []
+    if found.recycled == "on":
+        why.append(
+            "old segments are kept to be written over (set wal_recycle = off and min_wal_size low)"
+        )
+    if found.archived != "off":
+        why.append("segments are archived (let archives expire, and say so to residents)")
+    if found.slots:
+        why.append("a replication slot holds them back")
+    return "; ".join(why)
 
 
 async def scrub_postgresql(connection: AsyncConnection, place: str) -> int:

@@ -91,10 +91,10 @@ async def withdraw(house: World, folder: Folder) -> None:
 
 
 async def on_server(process: Opener) -> set[str]:
-    """Every collection of that Chroma database."""
+    """Every collection of that Chroma database but the one that says since when it is ours."""
     name: str = process.database  # type: ignore[attr-defined]
     asking = ChromaServer(Server(chroma.server().url, database=name))
-    found = set(await asking.collections(""))
+    found = {n for n in await asking.collections("") if not n.endswith("-begun")}
     await asking.close()
     return found
 
