@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from socket import gethostname
@@ -150,14 +151,23 @@ KEEP_EVERY = 10.0
 
 
 async def keep_index(parts: Parts) -> None:
-    """Mend, for ever, what is missing on a Chroma server; an embedded index mends itself."""
+    """Mend, for ever, what is missing on a Chroma server; an embedded index mends itself.
+
+    First what an embedded index held of the library goes from this data folder: with several
+    processes nobody else could take it back from here.
+    """
     from bot.retrieval.server import ServerRetriever
 
-    is_well = True
+    is_well, is_first = True, True
     while True:
         try:
+            if is_first and parts.settings.chroma_url is not None:
+                embedded = parts.settings.coach_home / "examples"
+                await asyncio.to_thread(shutil.rmtree, embedded, ignore_errors=True)
+            is_first = False
             retriever = await asyncio.to_thread(lambda: parts.retriever)
             if not isinstance(retriever, ServerRetriever):
+                await retriever.renew()
                 return
             await retriever.keep()
             is_well = True

@@ -592,7 +592,7 @@ async def telegram_coach(
             ),
             *(
                 [asyncio.create_task(keep_index(parts), name="index")]
-                if parts.settings.chroma_url is not None
+                if parts.settings.chroma_url is not None or parts.settings.is_shared
                 else []
             ),
         ]

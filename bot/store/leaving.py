@@ -17,12 +17,10 @@ from sqlalchemy import (
     and_,
     cast,
     delete,
-    false,
     func,
     insert,
     or_,
     select,
-    true,
     update,
 )
 
@@ -178,19 +176,16 @@ async def _mark_items(
     """Mark what earlier exports hold; how many of their files may still lie with us."""
     with_it = exports.c.id.in_(select(export_items.c.export_id).where(which))
     # What is kept in the database goes now. What lies in the one data folder there is goes before
-    # anybody is told; of several folders each erases its own, and promises nothing for the others.
+    # anybody is told; where several are told apart, nothing is promised for another's.
     kept = exports.c.id.in_(select(export_pieces.c.export_id))
-    is_alone = true() if transaction.dialect == "sqlite" else false()
-    lies_here = or_(exports.c.home.is_not(None), exports.c.machine.is_(None))
+    lies_here = and_(exports.c.home.is_(None), exports.c.machine.is_(None))
     held = await transaction.read(
         select(func.count(exports.c.id.distinct()).label("files")).where(
-            with_it, exports.c.file_erased.is_(False), or_(kept, and_(is_alone, lies_here))
+            with_it, exports.c.file_erased.is_(False), or_(kept, lies_here)
         )
     )
     taken_back = select(export_items.c.export_id).where(which)
-    await transaction.write(
-        update(exports).where(with_it, kept, exports.c.home.is_(None)).values(file_erased=True)
-    )
+    await transaction.write(update(exports).where(with_it, kept).values(file_erased=True))
     await transaction.write(delete(export_pieces).where(export_pieces.c.export_id.in_(taken_back)))
     await transaction.write(
         update(export_items)

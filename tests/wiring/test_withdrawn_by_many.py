@@ -23,6 +23,7 @@ from bot.core.library import Format, Profile
 from bot.core.narrative import Element
 from bot.core.story import Folder
 from bot.exporting.home import home_id
+from bot.keeping import keep_index
 from bot.retrieval.server import ServerRetriever
 from bot.settings import Settings
 from bot.store.database import SqlStore
@@ -34,6 +35,7 @@ from tests import chroma, postgres
 from tests.commands.shell import REPOSITORY, coach, environment
 from tests.fakes import FixedClock
 from tests.retrieval.fake_embedder import WordEmbedder
+from tests.telegram.stage import eventually, on_disk
 from tests.usecases.library_world import APPROVER, HOLDERS, World
 from tests.wiring.test_withdrawn_everywhere import PASSAGE, SECRETS, WORDS, vector
 
@@ -362,3 +364,30 @@ async def test_withdraw_and_forget_work_beside_running_processes(two: Two) -> No
     for secret in SECRETS:
         assert two.in_database(secret) == []
     assert two.in_database(two.folder.identity.name.encode(), alone=True) == []
+
+
+async def test_what_an_embedded_index_held_before_goes_from_the_data_folder(two: Two) -> None:
+    remains = two.one.home / "examples" / "index-old"
+    remains.mkdir(parents=True)
+    (remains / "data_level0.bin").write_bytes(vector())
+    keeping = asyncio.create_task(keep_index(two.one.parts))
+    await eventually(lambda: not remains.exists(), seconds=30)
+    keeping.cancel()
+    assert await two.one.index.is_ready()
+    assert two.in_homes(vector()) == []
+
+
+async def test_without_a_server_no_process_of_many_has_the_library_on_its_disk(
+    two: Two, tmp_path: Path
+) -> None:
+    """Nobody could take it back from there."""
+    chosen = {"coach_home": tmp_path / "third", "database_url": two.one.parts.settings.database}
+    parts = Parts(Settings(_env_file=None, **chosen))  # type: ignore[call-arg,arg-type]
+    vars(parts)["embedder"] = WordEmbedder()
+    async with opened(parts):
+        found = await parts.retriever.search(
+            Element.SELF_CHOICE, "en", "a quetzalcoatlus lamp", limit=50
+        )
+        await parts.retriever.aclose()
+    assert found and PASSAGE not in [p.text for p in found]
+    assert vector() not in on_disk(tmp_path / "third")
