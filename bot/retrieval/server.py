@@ -354,13 +354,23 @@ class ServerRetriever:
                         "Wait until it has finished, then try again."
                     )
                 await asyncio.sleep(0.2)
+            holding = asyncio.create_task(self._hold(), name="index lease")
             try:
                 yield
             finally:
+                holding.cancel()
+                await asyncio.gather(holding, return_exceptions=True)
                 with suppress(StoreUnavailable, Conflict):
                     async with self._work() as work:
                         await work.leases.release("index", self._me)
                         await work.commit()
+
+    async def _hold(self) -> None:
+        """Stay the one that builds, however long embedding takes."""
+        while True:
+            await asyncio.sleep(LEASE.total_seconds() / 4)
+            with suppress(StoreUnavailable):
+                await self._claimed()
 
     async def _claimed(self) -> bool:
         begun, now = asyncio.get_running_loop().time(), self._clock.now()
