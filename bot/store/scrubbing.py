@@ -10,6 +10,7 @@ checkpoint, otherwise when they are written over.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 from sqlalchemy import JSON, Column, exc, text
@@ -21,14 +22,19 @@ from bot.usecases.ports import StoreUnavailable
 OTHERS_END_WITHIN = 10.0
 """Seconds to wait for transactions that may still see what was deleted."""
 
+OTHERS_SCRUB_WITHIN = 60.0
+"""Seconds to wait for another process that is doing this."""
+
 _OLDER = """
 SELECT count(*) FROM (
-  SELECT backend_xmin AS seen FROM pg_stat_activity WHERE pid <> pg_backend_pid()
-  UNION ALL SELECT backend_xid FROM pg_stat_activity WHERE pid <> pg_backend_pid()
+  SELECT unnest(ARRAY[backend_xmin, backend_xid]) AS seen FROM pg_stat_activity
+  WHERE pid <> pg_backend_pid() AND (datname IS NULL OR datname = current_database())
   UNION ALL SELECT xmin FROM pg_replication_slots
   UNION ALL SELECT transaction FROM pg_prepared_xacts WHERE database = current_database()
 ) AS others WHERE seen IS NOT NULL AND age(seen) > age(CAST(:ours AS text)::xid)
 """
+_TRY = "SELECT pg_try_advisory_lock(20261130)"
+_LET_GO = "SELECT pg_advisory_unlock(20261130)"
 _PAGES = "SELECT pg_database_size(current_database()) / 8192"
 _KNOWN = "SELECT tablename, attname FROM pg_stats WHERE schemaname = current_schema()"
 _LOG = """
@@ -53,8 +59,28 @@ async def log_keeps(connection: AsyncConnection) -> str:
 
 
 async def scrub_postgresql(connection: AsyncConnection, place: str) -> int:
-    """Rewrite every table without what was deleted; pages that went. Raises StoreUnavailable."""
+    """Rewrite every table without what was deleted; pages that went. Raises StoreUnavailable.
+
+    Of several processes one does it at a time: two rewriting at once would trip each other up.
+    """
     connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
+    until = asyncio.get_running_loop().time() + OTHERS_SCRUB_WITHIN
+    # Asked again and again: who waits inside PostgreSQL would be seen as somebody still reading.
+    while not (await connection.exec_driver_sql(_TRY)).scalar_one():
+        if asyncio.get_running_loop().time() > until:
+            raise StoreUnavailable(
+                f"Another process is still clearing {place}; the erasure itself is kept. "
+                "Run it again later."
+            )
+        await asyncio.sleep(0.1)
+    try:
+        return await _scrub(connection, place)
+    finally:
+        with contextlib.suppress(exc.DBAPIError):  # A broken session holds no lock any more.
+            await connection.exec_driver_sql(_LET_GO)
+
+
+async def _scrub(connection: AsyncConnection, place: str) -> int:
     before = (await connection.exec_driver_sql(_PAGES)).scalar_one()
     await _until_nobody_sees(connection, place)
     await _forget_samples(connection)

@@ -147,3 +147,13 @@ async def test_a_scrub_asked_for_while_others_write_ends_and_loses_nothing(
     async with store.work() as work:
         kept = [item for item in await work.inbox.waiting() if item.update_id >= 100]
     assert len(kept) == written
+
+
+async def test_processes_that_scrub_at_once_do_it_one_after_another(store: SqlStore) -> None:
+    await fill(store)
+    await erase(store)
+    others = [await open_store(url_of(store)) for _ in range(2)]
+    done = await asyncio.gather(*(one.scrub(NOW) for one in (store, *others)))
+    assert [receipt.place for (receipt,) in done] == ["free_pages"] * 3
+    for one in others:
+        await one.close()
