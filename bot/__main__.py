@@ -338,11 +338,27 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     retry: Annotated[bool, typer.Option("--retry", help="Try again what was set aside.")] = False,
     discard: Annotated[bool, typer.Option("--discard", help="Erase what was set aside.")] = False,
+    chroma_files: Annotated[
+        Path | None, typer.Option(help="Prove a Chroma server's folder clean of what was erased.")
+    ] = None,
+    folder_gone: Annotated[
+        str, typer.Option(help="Answer for it: this data folder is destroyed.")
+    ] = "",
 ) -> None:
     """Check settings, token, database, index, models and disk; say what to do."""
     from bot.commands.doctor import run as go
 
-    raise typer.Exit(go(as_json, sys.stdout, sys.stderr, retry=retry, discard=discard))
+    raise typer.Exit(
+        go(
+            as_json,
+            sys.stdout,
+            sys.stderr,
+            retry=retry,
+            discard=discard,
+            chroma_files=chroma_files,
+            folder_gone=folder_gone,
+        )
+    )
 
 
 @app.command("train-reader")

@@ -41,6 +41,10 @@ class Settings(BaseSettings):
     telegram_webhook_secret: SecretStr | None = Field(None, description="1-256 of A-Za-z0-9_-")
     database_url: str | None = Field(None, description="a SQLAlchemy address")
     coach_database_connections: int = Field(10, description="2 to 100", ge=2, le=100)
+    chroma_url: str | None = Field(None, description="an http(s) address")
+    chroma_token: SecretStr | None = Field(None, description="what that server asks for")
+    chroma_tenant: str = Field("default_tenant", description="a tenant of that server")
+    chroma_database: str = Field("default_database", description="a database of that tenant")
     coach_home: Path = Field(Path("data"), description="a folder that can be written")
     coach_language: str = Field("en", description="en or es")
     coach_host: str | None = Field(None, description="an address of this machine")
@@ -75,6 +79,22 @@ class Settings(BaseSettings):
     def _address(cls, value: str) -> str:
         if not value.startswith(("http://", "https://")):
             raise ValueError("must begin with http:// or https://")
+        return value.rstrip("/")
+
+    @field_validator("chroma_url")
+    @classmethod
+    def _chroma(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value)
+            host, _ = parts.hostname, parts.port
+        except ValueError as error:
+            raise ValueError("must be an address like http://127.0.0.1:8000") from error
+        if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
+            raise ValueError("must be an address like http://127.0.0.1:8000")
+        if parts.username or parts.password:
+            raise ValueError("must hold no name or password; a token goes into CHROMA_TOKEN")
         return value.rstrip("/")
 
     @field_validator("telegram_webhook_url")
@@ -172,6 +192,11 @@ class Settings(BaseSettings):
         if self.openai_base_url:
             return urlsplit(self.openai_base_url).hostname
         return "api.openai.com" if self.openai_api_key else None
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes may work on the same database."""
+        return self.database.startswith("postgresql")
 
     @property
     def database(self) -> str:

@@ -10,17 +10,25 @@ import os
 import secrets
 import threading
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from time import monotonic, perf_counter
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from bot.core.care import Safety, Span
 from bot.core.narrative import Element, Reading, StoryOf
 from bot.core.turn import Abilities
+from bot.keeping import (
+    Sharing,
+    erasing_store,
+    exporting,
+    keep_index,
+    keep_library,
+    librarian,
+)
 from bot.settings import Settings
 from bot.usecases.crew import Alone, Crew
 from bot.usecases.ports import (
@@ -29,7 +37,6 @@ from bot.usecases.ports import (
     Embedder,
     FromModel,
     Meter,
-    NewerDatabase,
     Passage,
     Reader,
     ReaderUnavailable,
@@ -54,18 +61,18 @@ if TYPE_CHECKING:
     from bot.reading.embedding import BundledEmbedder
     from bot.reading.encoder import SentenceEncoder
     from bot.retrieval.index import ChromaRetriever
+    from bot.retrieval.server import ServerRetriever
     from bot.telegram.app import TelegramCoach
     from bot.telegram.webhook import Hook
     from bot.usecases.desk.reviewing_screens import Staffed
-    from bot.usecases.exporting import Exporting
     from bot.usecases.groups import Telegram
-    from bot.usecases.library import Librarian
-    from bot.usecases.library_ports import Shared
     from bot.usecases.modelled import Modelled
     from bot.usecases.organized import Organized
-    from bot.usecases.ports import Store
+    from bot.usecases.ports import Store, UnitOfWork
 
 log = logging.getLogger(__name__)
+
+__all__ = ["Parts", "Sharing", "erasing_store", "exporting", "librarian", "opened", "owned"]
 
 ROUGHLY = 1_500
 """Tokens of instructions, before they are loaded and can be counted."""
@@ -121,6 +128,14 @@ def owned(home: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def owned_alone(settings: Settings) -> contextlib.AbstractContextManager[None]:
+    """Hold the data directory only where all there is lies in it.
+
+    Beside processes on a shared database nothing in it is needed: each erases its own.
+    """
+    return contextlib.nullcontext() if settings.is_shared else owned(settings.coach_home)
+
+
 class Parts:
     """Everything a command may need, each made once, when first asked for."""
 
@@ -128,6 +143,7 @@ class Parts:
         """Nothing is loaded yet."""
         self.settings = settings
         self.clock = SystemClock()
+        self.lent: Store | None = None
 
     @cached_property
     def words(self) -> Catalogue:
@@ -178,9 +194,31 @@ class Parts:
         return EmbeddedScreener()
 
     @cached_property
-    def retriever(self) -> ChromaRetriever:
-        """Example passages in embedded Chroma: the corpus's and the library's."""
-        return examples_index(self.settings, self.embedder)
+    def retriever(self) -> ChromaRetriever | ServerRetriever:
+        """Example passages of corpus and library: on a server where one is set, else embedded.
+
+        On a server only while a store is `opened`.
+        """
+        if self.settings.chroma_url is None:
+            return examples_index(self.settings, self.embedder)
+        return self._served(self.settings.chroma_url)
+
+    def _served(self, url: str) -> ServerRetriever:
+        from bot.retrieval.chroma_http import ChromaServer, Server
+        from bot.retrieval.corpus import CorpusSource
+        from bot.retrieval.server import ServerRetriever
+
+        chosen = self.settings
+        token = chosen.chroma_token.get_secret_value() if chosen.chroma_token else ""
+        server = Server(url, token, chosen.chroma_tenant, chosen.chroma_database)
+
+        def work() -> UnitOfWork:
+            if self.lent is None:
+                raise StoreUnavailable("The database is not open.")
+            return self.lent.work()
+
+        corpus = CorpusSource(CORPUS / "narratives")
+        return ServerRetriever(ChromaServer(server), corpus, self.embedder, work, self.clock)
 
     @cached_property
     def coach(self) -> Coach:
@@ -227,121 +265,25 @@ class Parts:
 
         self.settings.coach_home.mkdir(parents=True, exist_ok=True)
         chosen = self.settings
-        return await open_store(chosen.database, connections=chosen.coach_database_connections)
+        return await open_store(
+            chosen.database,
+            connections=chosen.coach_database_connections,
+            index_is_apart=chosen.chroma_url is not None,
+        )
 
 
 def examples_index(settings: Settings, embedder: Embedder) -> ChromaRetriever:
-    """The example index of a data directory, over the corpus and the library's own passages."""
+    """The example index of a data directory, over the corpus and the library's own passages.
+
+    Several processes may work on one PostgreSQL, each with an index of its own that no other
+    could erase in: there the library's passages wait until CHROMA_URL is set.
+    """
     from bot.retrieval.index import ChromaRetriever
     from bot.retrieval.library import LibrarySource
 
-    source = LibrarySource(Sharing(settings))
+    sources = [] if settings.is_shared else [LibrarySource(Sharing(settings))]
     home = settings.coach_home
-    return ChromaRetriever(home / "examples", CORPUS / "narratives", embedder, [source])
-
-
-class Sharing:
-    """Asks the database what the library shares with residents; see retrieval.library.Shares.
-
-    Opened anew each time, in whatever thread asks: nothing is held open, so that nothing can
-    stay behind or be out of date.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        """Nothing is opened yet."""
-        self._settings = settings
-
-    def __call__(
-        self,
-        move: Element | None = None,
-        language: str | None = None,
-        story_id: str | None = None,
-    ) -> Sequence[Shared]:
-        """What may be shown now; nothing where there is no database yet."""
-        from bot.store.database import is_there
-
-        if not is_there(self._settings.database):
-            return []
-        return asyncio.run(self._ask(move, language, story_id))
-
-    async def _ask(
-        self, move: Element | None, language: str | None, story_id: str | None
-    ) -> Sequence[Shared]:
-        from bot.store.database import attach, open_store
-
-        try:
-            store = await open_store(self._settings.database)
-        except NewerDatabase:
-            # While a new version is rolled out, who runs already goes on; a start is refused.
-            store = attach(self._settings.database)
-        try:
-            async with store.work() as work:
-                return await work.library.shared(SystemClock().now(), move, language, story_id)
-        finally:
-            await store.close()
-
-
-class IndexInStep:
-    """The port Examples: the example index, brought in line in a thread."""
-
-    def __init__(self, parts: Parts) -> None:
-        """Nothing is loaded until there is something to do."""
-        self._parts = parts
-
-    async def renew(self, story_ids: Sequence[str]) -> int:
-        """See library_ports.Examples."""
-        retriever = await asyncio.to_thread(lambda: self._parts.retriever)
-        return await retriever.renew()
-
-
-def librarian(parts: Parts, store: Store) -> Librarian:
-    """What finishes erasures and tells tellers their news."""
-    from bot.exporting.home import Home
-    from bot.usecases.library import Librarian
-
-    return Librarian(store, parts.clock, IndexInStep(parts), Home(parts.settings.coach_home))
-
-
-def exporting(parts: Parts, store: Store) -> Exporting:
-    """Writing stories into files, and answering for them."""
-    from bot.exporting.archive import Archives
-    from bot.usecases.exporting import Exporting
-
-    return Exporting(store, Archives(parts.words.text), parts.clock, new_id)
-
-
-def erasing_store(parts: Parts, store: Store) -> Store:
-    """The store, whose scrubbing erases in the index and among files as well."""
-    from bot.usecases.library import Erasing
-
-    return Erasing(store, librarian(parts, store).finish)
-
-
-ERASE_EVERY, TELL_EVERY = 2.0, 60.0
-"""Seconds between looks at what is left to erase, one small query, and at what is to be told."""
-
-
-async def keep_library(
-    keeper: Librarian, recover: Callable[[], Awaitable[int]], wake: Callable[[], None]
-) -> None:
-    """Finish erasures and tell news, for ever; what goes wrong is tried again.
-
-    `recover` settles exports that were interrupted.
-    """
-    tell_at = 0.0
-    while True:
-        pause = ERASE_EVERY
-        try:
-            await keeper.finish()
-            if monotonic() >= tell_at:
-                tell_at = monotonic() + TELL_EVERY
-                await recover()
-                if await keeper.sweep():
-                    wake()
-        except Exception as error:
-            log.warning("the library waits: %s", type(error).__name__)
-            pause = 10 * ERASE_EVERY
-        await asyncio.sleep(pause)
+    return ChromaRetriever(home / "examples", CORPUS / "narratives", embedder, sources)
 
 
 def draw(sheet: Sheet[str]) -> bytes:
@@ -520,11 +462,15 @@ class Lazily:
 
 @contextlib.asynccontextmanager
 async def opened(parts: Parts) -> AsyncIterator[Store]:
-    """The store for one command, closed afterwards."""
+    """The store for one command, closed afterwards, and with it a retriever that asks it."""
     store = await parts.store()
+    before, parts.lent = parts.lent, store
     try:
         yield store
     finally:
+        if before is None and parts.settings.chroma_url is not None and "retriever" in vars(parts):
+            await parts.retriever.aclose()
+        parts.lent = before
         await store.close()
 
 
@@ -571,7 +517,7 @@ def staffed(parts: Parts, store: Store, reader: Reader) -> Staffed:
 
 def _crew(settings: Settings, may_fetch: bool) -> Crew:
     """Processes that share a PostgreSQL work together; on a file there is only one."""
-    if not settings.database.startswith("postgresql"):
+    if not settings.is_shared:
         return Alone()
     from bot.store.crew import PostgresCrew
 
@@ -652,6 +598,11 @@ async def telegram_coach(
             asyncio.create_task(lazily.warm(coach.answered), name="warming"),
             asyncio.create_task(
                 keep_library(keeper, exporting(parts, store).recover, coach.wake), name="library"
+            ),
+            *(
+                [asyncio.create_task(keep_index(parts), name="index")]
+                if parts.settings.chroma_url is not None or parts.settings.is_shared
+                else []
             ),
         ]
         try:

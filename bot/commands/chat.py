@@ -35,6 +35,7 @@ async def _talk(
     from bot.console.botapi import BotApi
     from bot.console.chat import converse
     from bot.console.request import InProcessRequest
+    from bot.keeping import note_home
     from bot.wiring import telegram_coach
 
     home = parts.settings.coach_home
@@ -46,6 +47,7 @@ async def _talk(
         updates_request=InProcessRequest(api),
         around=lambda store: StoreAndTerminal(store, home, api.ledger.leave, parts.clock),
     ) as coach:
+        await note_home(parts)
         return await converse(
             api, coach, name, group, stdin, stdout,
             stderr=stderr, language=parts.settings.coach_language,

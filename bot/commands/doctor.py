@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from bot.core.care import Safety
@@ -48,11 +49,27 @@ def run(
     *,
     retry: bool = False,
     discard: bool = False,
+    chroma_files: Path | None = None,
+    folder_gone: str = "",
 ) -> int:
     """Print every check; 0 when all is well, 1 otherwise.
 
-    With `retry` or `discard` deal with the updates set aside instead; 2 for both.
+    With `retry` or `discard` deal with the updates set aside instead; 2 for both. With
+    `chroma_files` or `folder_gone` deal with erasures that wait for such a folder.
     """
+    if chroma_files is not None or folder_gone:
+        from bot.commands import erasures
+
+        parts = Parts(load_settings())
+        try:
+            if chroma_files is not None:
+                well, said = asyncio.run(erasures.verify(parts, chroma_files))
+            else:
+                well, said = asyncio.run(erasures.folder_gone(parts, folder_gone))
+        except RetrievalUnavailable as error:
+            well, said = False, str(error)
+        print(said, file=stdout if well else stderr)
+        return 0 if well else 1
     if retry or discard:
         if retry and discard:
             print("Choose one: --retry or --discard.", file=stderr)
@@ -89,6 +106,7 @@ async def examine(settings: Settings, say: Callable[[Finding], None]) -> list[Fi
         ("database", _database),
         ("quarantine", _quarantine),
         ("backups", _backups),
+        ("erasures", _erasures),
         ("words", _words),
         ("reader", _reader),
         ("screening", _screening),
@@ -199,6 +217,23 @@ async def _backups(parts: Parts) -> str:
     return f"the last one is of {made[0].made_at:%Y-%m-%d %H:%M} UTC; {len(made)} in all"
 
 
+async def _erasures(parts: Parts) -> str:
+    """What was taken back and is still somewhere that only others can reach."""
+    from bot.commands.erasures import waiting
+
+    said, details = await waiting(parts)
+    if said:
+        raise Trouble(said, details)
+    if not parts.settings.is_shared:
+        return "none waits"
+    from bot.store.database import log_of_words
+
+    kept = await log_of_words(parts.settings.database)
+    if kept:
+        return f"none waits; PostgreSQL's own log keeps erased words for a time: {kept}"
+    return "none waits; PostgreSQL's own log lets go of erased words at each checkpoint"
+
+
 async def _deal(parts: Parts, retry: bool) -> str:
     """Put back, or erase, what was set aside; one plain sentence. Raises StoreUnavailable."""
     async with opened(parts) as store:
@@ -254,10 +289,23 @@ async def _screening(parts: Parts) -> str:
 async def _examples(parts: Parts) -> str:
     from bot.core.narrative import Element
 
-    found = await parts.retriever.search(Element.SELF_CHOICE, "en", "a door", limit=1)
+    async def search() -> bool:
+        return bool(await parts.retriever.search(Element.SELF_CHOICE, "en", "a door", limit=1))
+
+    url = parts.settings.chroma_url
+    if url is None:
+        found = await search()
+    else:
+        async with opened(parts):
+            found = await search()
     if not found:
         raise Trouble("no passage was found; run `coach index`")
-    return "found by meaning"
+    if parts.settings.is_shared and url is None:
+        raise Trouble(
+            "found by meaning, but only the corpus's: without CHROMA_URL stories of the library "
+            "are not offered, because another process could not take them back from here"
+        )
+    return f"found by meaning{'' if url is None else f', on the server at {url}'}"
 
 
 async def _model(parts: Parts) -> str:

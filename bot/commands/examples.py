@@ -50,11 +50,8 @@ def run(
 async def _search(move: Element, lang: str, text: str, home: Path) -> list[Passage]:
     from bot.commands.index import retriever
 
-    examples = retriever(home)
-    try:
+    async with retriever(home) as examples:
         return await examples.search(move, lang, text)
-    finally:
-        examples.close()
 
 
 def _spoken(words: Catalogue, language: str) -> str:

@@ -143,7 +143,7 @@ async def _list(verbs: Exporting, as_json: bool, stdout: TextIO) -> None:
 
 def _tell_left(left: Sequence[ToDestroy], out: TextIO) -> None:
     """Which earlier exports hold stories they no longer may."""
-    for export_id, path in dict.fromkeys((x.export_id, x.path) for x in left):
+    for export_id, path in dict.fromkeys((x.export_id, x.where) for x in left):
         mine = [x for x in left if x.export_id == export_id]
         where = "our copy is erased; other copies of" if mine[0].is_erased_here else "destroy"
         print(

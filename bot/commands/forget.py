@@ -13,7 +13,7 @@ from bot.settings import load_settings
 from bot.usecases.library_ports import ToDestroy
 from bot.usecases.ports import Receipt, Store
 from bot.usecases.staff import Staff
-from bot.wiring import Parts, erasing_store, new_id, opened, owned
+from bot.wiring import Parts, erasing_store, new_id, opened, owned_alone
 
 PLACES = {
     "database": "database rows",
@@ -21,6 +21,7 @@ PLACES = {
     "outbox": "messages to send",
     "free_pages": "free pages of the database",
     "index": "passages in the example index",
+    "index_later": "passages out of use (then see `coach doctor --chroma-files`)",
     "files": "files",
 }
 
@@ -28,7 +29,7 @@ PLACES = {
 def run(reference: str, yes: bool, stdin: TextIO, stdout: TextIO, stderr: TextIO) -> int:
     """Erase a resident: 0 done, 1 when nobody or more than one person is meant, or no is said."""
     parts = Parts(load_settings())
-    with owned(parts.settings.coach_home):
+    with owned_alone(parts.settings):
         return asyncio.run(_forget(parts, reference, yes, stdin, stdout, stderr))
 
 
@@ -48,7 +49,9 @@ async def _forget(
             print("Nothing was erased.", file=stderr)
             return 1
         # The terminal's memory goes first: who is erased cannot be found in it afterwards.
-        files = forget_terminal(parts, folder.identity.chat_id)
+        # Where there are other data folders, each erases what lies in it when it is asked below.
+        chat = folder.identity.chat_id
+        files = 0 if parts.settings.is_shared else forget_terminal(parts, chat)
         receipts = await staff.forget(folder.resident.id)
         if files:
             receipts.append(Receipt("files", files, parts.clock.now()))
@@ -66,7 +69,7 @@ async def exports_left(store: Store) -> list[ToDestroy]:
 
 def show_left(left: Sequence[ToDestroy], stdout: TextIO) -> None:
     """Tell where somebody has to destroy files by hand."""
-    for path, export_id in dict.fromkeys((x.path, x.export_id) for x in left):
+    for path, export_id in dict.fromkeys((x.where, x.export_id) for x in left):
         print(f"Still to destroy by hand: {path}", file=stdout)
         print(f"  then: coach export --acknowledge {export_id}", file=stdout)
 

@@ -9,13 +9,13 @@ from bot.commands.backup import backups_left, show_backups
 from bot.commands.forget import agreed, exports_left, show, show_left
 from bot.settings import load_settings
 from bot.usecases.staff import Staff
-from bot.wiring import Parts, erasing_store, new_id, opened, owned
+from bot.wiring import Parts, erasing_store, new_id, opened, owned_alone
 
 
 def run(story: str, yes: bool, stdin: TextIO, stdout: TextIO, stderr: TextIO) -> int:
     """Withdraw a story: 0 done, 1 when there is none or no is said."""
     parts = Parts(load_settings())
-    with owned(parts.settings.coach_home):
+    with owned_alone(parts.settings):
         return asyncio.run(_withdraw(parts, story, yes, stdin, stdout, stderr))
 
 

@@ -89,6 +89,10 @@ class Archive:
         flush(self._folder)
         return whole.stat().st_size
 
+    def content(self) -> bytes:
+        """The bytes of the sealed file. Raises FileNotFoundError when it was erased meanwhile."""
+        return (self._folder / _ZIP).read_bytes()
+
     def publish(self) -> None:
         """Give the sealed file its name. Raises FileNotFoundError when it was erased meanwhile."""
         (self._folder / _ZIP).rename(self._path)

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import glob
 import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from uuid import uuid4
 
 from bot.usecases.library_ports import chat_hash
 
 PARTIAL = ".partial"
 """How the name of an export ends while it is being written."""
+
+
+def home_id(home: Path) -> str:
+    """A word by which a data folder is told apart from others, kept in it. Raises OSError."""
+    path, word = home / "home.id", uuid4().hex
+    home.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        fresh = home / f"home.{word}"
+        fresh.write_text(word, encoding="utf-8")
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(fresh)  # Of two at once, one is first and both read its word.
+        fresh.unlink()
+    return path.read_text(encoding="utf-8").strip()
 
 
 def partial_of(path: Path) -> Path:
@@ -27,15 +42,16 @@ class Home:
         """`forget_chat` makes the terminal forget a chat that is erased."""
         self._home, self._forget_chat = home, forget_chat
 
-    async def erase_exports(self, paths: Sequence[str]) -> list[str]:
+    async def erase_exports(self, paths: Sequence[str], copies: Sequence[str] = ()) -> list[str]:
         """Delete those of the paths that lie under the data directory, finished or half written.
 
-        Copies handed out in the terminal go too, wherever the export itself was put.
+        Copies handed out in the terminal go too, wherever the export itself was put; those of
+        `copies` as well.
         The paths that are gone now; the others lie elsewhere. Raises OSError.
         """
-        return await asyncio.to_thread(self._erase_exports, paths)
+        return await asyncio.to_thread(self._erase_exports, paths, copies)
 
-    def _erase_exports(self, paths: Sequence[str]) -> list[str]:
+    def _erase_exports(self, paths: Sequence[str], copies: Sequence[str]) -> list[str]:
         home = self._home.resolve()
         mine = [p for p in paths if Path(p).resolve().is_relative_to(home)]
         for path in map(Path, mine):
@@ -43,7 +59,7 @@ class Home:
             path.unlink(missing_ok=True)
             flush(path.parent)
         # What the terminal handed to staff is a copy under the same name.
-        for name in {glob.escape(Path(p).name) for p in paths}:
+        for name in {glob.escape(Path(p).name) for p in (*paths, *copies)}:
             for copy in (self._home / "received").glob(f"*/{name}"):
                 copy.unlink(missing_ok=True)
         return mine

@@ -14,25 +14,31 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from bot.core.narrative import Element
-from bot.retrieval.corpus import BadNarrative, CorpusSource
+from bot.retrieval.corpus import CorpusSource
+from bot.retrieval.finding import (
+    collection_name,
+    digest_of,
+    embedded,
+    graph,
+    kind_of,
+    passage_of,
+    plain_refusals,
+    similarity,
+    spoken_in,
+)
 from bot.retrieval.folder import IndexFolder, Manifest, Snapshot
 from bot.retrieval.sources import Example, PassageSource, languages
 from bot.usecases.ports import Embedder, Passage, RetrievalUnavailable
 
 if TYPE_CHECKING:
     from chromadb.api.client import Client
-    from chromadb.api.collection_configuration import CreateHNSWConfiguration
     from chromadb.api.models.Collection import Collection as ChromaCollection
-
-SPOKEN_AS: Mapping[str, str] = {"pt": "es", "gl": "es", "ca": "es", "it": "es"}
-"""Where a language has no corpus, the nearest one that has; English for any other."""
 
 PATIENCE = 20.0
 """Seconds a search waits for another process that is building the index it needs."""
@@ -73,8 +79,8 @@ class ChromaRetriever:
         """Passages making `move` in `language`, nearest to `near` first, at most `limit`.
 
         Without `near`, by id. A language that has no corpus is answered in the nearest that has
-        (SPOKEN_AS); English and Spanish never stand in for each other. `exclude` are passage ids
-        already shown. Builds the index first if it is missing, stale or damaged.
+        (finding.spoken_in); English and Spanish never stand in for each other. `exclude` are
+        passage ids already shown. Builds the index first if it is missing, stale or damaged.
         Raises RetrievalUnavailable.
         """
         return await asyncio.to_thread(
@@ -121,6 +127,10 @@ class ChromaRetriever:
         """
         return await asyncio.to_thread(self._renew)
 
+    async def aclose(self) -> None:
+        """`close`, in a thread."""
+        await asyncio.to_thread(self.close)
+
     def close(self) -> None:
         """Let go of Chroma and its files; a later search opens them again."""
         with self._building, self._state:
@@ -131,19 +141,13 @@ class ChromaRetriever:
     ) -> list[Passage]:
         if limit < 1:
             return []
-        with _plain_refusals():
-            spoken = self._spoken(language)
+        with plain_refusals():
+            spoken = spoken_in(language, lambda: languages(self._sources))
             if near.strip():
                 found = self._nearest(move, spoken, near, exclude, limit)
             else:
                 found = self._in_order(move, spoken, exclude, limit)
-        return [_passage(example, score) for example, score in found]
-
-    def _spoken(self, language: str) -> str:
-        base = language.lower().replace("_", "-").partition("-")[0]
-        if base in ("en", "es") or base in languages(self._sources):
-            return base
-        return SPOKEN_AS.get(base, "en")
+        return [passage_of(example, score) for example, score in found]
 
     def _in_order(
         self, move: Element, language: str, exclude: frozenset[str], limit: int
@@ -160,7 +164,7 @@ class ChromaRetriever:
     def _nearest(
         self, move: Element, language: str, near: str, exclude: frozenset[str], limit: int
     ) -> list[tuple[Example, float]]:
-        name = _collection_name(language, move)
+        name = collection_name(language, move)
         vector = np.asarray(self._embedder.embed([near])[0], dtype=np.float32)
         wanted = limit + sum(1 for shown in exclude if shown.endswith(f":{move.value}"))
         while True:
@@ -197,7 +201,7 @@ class ChromaRetriever:
                 continue
             distances = answer["distances"] or [[]]
             pairs = zip(distances[0], answer["ids"][0], strict=True)
-            hits = [(round(min(1.0, max(-1.0, 1.0 - float(d))), 6), i) for d, i in pairs]
+            hits = [(similarity(float(d)), i) for d, i in pairs]
             return total, sorted(hits, key=lambda hit: (-hit[0], hit[1]))
         raise AssertionError("unreachable")
 
@@ -219,7 +223,7 @@ class ChromaRetriever:
             self._open()
 
     def _open(self) -> None:
-        with _plain_refusals(), self._building:
+        with plain_refusals(), self._building:
             with self._state:
                 if self._served and self._folder.is_current(self._served.snapshot.name):
                     return
@@ -237,12 +241,12 @@ class ChromaRetriever:
                 self._served = _Served.open(snapshot)
 
     def _is_ready(self) -> bool:
-        with _plain_refusals():
+        with plain_refusals():
             snapshot = self._usable()
             return snapshot is not None and self._is_fresh(snapshot)
 
     def _ensure(self) -> int:
-        with _plain_refusals(), self._building:
+        with plain_refusals(), self._building:
             snapshot = self._usable()
             if snapshot is not None and self._is_fresh(snapshot):
                 return 0
@@ -250,12 +254,12 @@ class ChromaRetriever:
             return sum(self._build(frozenset(), PATIENCE).manifest.counts.values())
 
     def _rebuild(self, removed: frozenset[str]) -> int:
-        with _plain_refusals(), self._building:
+        with plain_refusals(), self._building:
             self._corpus.refresh()
             return sum(self._build(removed, 0, anyway=True).manifest.counts.values())
 
     def _remove(self, narrative_id: str) -> int:
-        with _plain_refusals(), self._building:
+        with plain_refusals(), self._building:
             self._corpus.refresh()
             before = self._usable()
             removed = frozenset(before.manifest.removed if before else ()) | {narrative_id}
@@ -264,7 +268,7 @@ class ChromaRetriever:
             return max(0, held - sum(after.manifest.counts.values()))
 
     def _renew(self) -> int:
-        with _plain_refusals(), self._building:
+        with plain_refusals(), self._building:
             before = self._folder.snapshot()
             if before is None and not self._folder.has_remains():
                 return 0
@@ -281,7 +285,7 @@ class ChromaRetriever:
     def _usable(self) -> Snapshot | None:
         """The snapshot in use, if it is whole and this embedder's."""
         snapshot = self._folder.snapshot()
-        if snapshot is None or snapshot.manifest.embedder != self._embedder_name():
+        if snapshot is None or snapshot.manifest.embedder != kind_of(self._embedder):
             return None
         return snapshot if self._folder.is_intact(snapshot) else None
 
@@ -290,10 +294,6 @@ class ChromaRetriever:
 
     def _fingerprint(self) -> str:
         return ".".join(source.fingerprint() for source in self._sources)
-
-    def _embedder_name(self) -> str:
-        kind = type(self._embedder)
-        return f"{kind.__module__}.{kind.__qualname__}/{self._embedder.dimension}"
 
     def _build(self, removed: frozenset[str], patience: float, *, anyway: bool = False) -> Snapshot:
         """Build, publish, and delete what was before. Call with _building held."""
@@ -309,14 +309,14 @@ class ChromaRetriever:
                     if example.narrative in removed:
                         held_back.add(example.narrative)
                         continue
-                    groups[_collection_name(example.language, example.move)].append(example)
+                    groups[collection_name(example.language, example.move)].append(example)
             path = self._folder.fresh()
             try:
                 with _chroma_refusals():
                     self._fill(path, groups, known)
                 manifest = Manifest(
                     fingerprint,
-                    self._embedder_name(),
+                    kind_of(self._embedder),
                     {name: len(examples) for name, examples in groups.items()},
                     tuple(sorted(held_back)),
                 )
@@ -340,7 +340,7 @@ class ChromaRetriever:
                     collection = client.create_collection(
                         name,
                         embedding_function=None,
-                        configuration={"hnsw": _graph(len(examples))},
+                        configuration={"hnsw": graph(len(examples))},
                     )
                     vectors = vectors_in(name)
                     for start in range(0, len(examples), _BATCH):
@@ -351,9 +351,9 @@ class ChromaRetriever:
     def _add(
         self, collection: ChromaCollection, examples: list[Example], known: Mapping[str, Any]
     ) -> None:
-        digests = [_digest(e) for e in examples]
+        digests = [digest_of(e) for e in examples]
         new = [i for i, digest in enumerate(digests) if digest not in known]
-        fresh = self._embedder.embed([_embedded(examples[i]) for i in new]) if new else []
+        fresh = self._embedder.embed([embedded(examples[i]) for i in new]) if new else []
         vectors: dict[int, Any] = dict(zip(new, fresh, strict=True))
         collection.add(
             ids=[e.id for e in examples],
@@ -453,54 +453,3 @@ def _chroma_refusals() -> Iterator[None]:
             f"The example index could not be used ({type(error).__name__}). "
             "It is derived from the corpus: check room on the disk, then run the index command."
         ) from error
-
-
-@contextmanager
-def _plain_refusals() -> Iterator[None]:
-    try:
-        yield
-    except BadNarrative as error:
-        raise RetrievalUnavailable(f"An example narrative needs mending: {error}.") from error
-
-
-def _graph(size: int) -> CreateHNSWConfiguration:
-    """How Chroma keeps a collection of `size` passages.
-
-    Its vector files are written once, when the last passage arrives: below the threshold Chroma
-    would write files of unused memory, and so perhaps drafts, each time it is asked something.
-    One thread, so that the same passages always make the same graph.
-    """
-    return {
-        "space": "cosine",
-        "ef_search": 200,
-        "num_threads": 1,
-        "sync_threshold": size,
-        "batch_size": min(size, 100),
-    }
-
-
-def _collection_name(language: str, move: Element) -> str:
-    return f"{language}.{move.value}"
-
-
-def _embedded(example: Example) -> str:
-    """What stands for a passage's meaning: what it is about, then its words."""
-    return f"{', '.join(example.themes)}. {example.text}"
-
-
-def _digest(example: Example) -> str:
-    return blake2b(_embedded(example).encode(), digest_size=12).hexdigest()
-
-
-def _passage(example: Example, score: float) -> Passage:
-    return Passage(
-        id=example.id,
-        narrative=example.narrative,
-        title=example.title,
-        move=example.move,
-        language=example.language,
-        text=example.text,
-        why=f"example.why.{example.move.value}",
-        score=score,
-        illustration=example.illustration,
-    )

@@ -6,7 +6,7 @@ The database is the truth and is asked each time: what left it a moment ago is n
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from bot.core.narrative import Element
@@ -36,15 +36,11 @@ class LibrarySource:
 
     def fingerprint(self) -> str:
         """SHA-256 over what each passage is embedded from, hexadecimal; empty without any."""
-        digest = hashlib.sha256()
-        examples = self.examples()
-        for e in examples:
-            digest.update("\0".join((e.id, e.language, *e.themes, e.text)).encode())
-        return digest.hexdigest() if examples else ""
+        return fingerprint_of(self._shares())
 
     def examples(self, move: Element | None = None, language: str | None = None) -> list[Example]:
         """The passages that may be shown now, by id; all, or those of one move and language."""
-        found = [_example(shared) for shared in self._shares(move, language)]
+        found = [as_example(shared) for shared in self._shares(move, language)]
         return sorted(found, key=lambda e: e.id)
 
     def find(self, passage_id: str) -> Example | None:
@@ -52,11 +48,21 @@ class LibrarySource:
         story = story_of_passage(passage_id)
         if story is None:
             return None
-        found = [_example(shared) for shared in self._shares(story_id=story)]
+        found = [as_example(shared) for shared in self._shares(story_id=story)]
         return next((e for e in found if e.id == passage_id), None)
 
 
-def _example(shared: Shared) -> Example:
+def fingerprint_of(shares: Iterable[Shared]) -> str:
+    """SHA-256 over what each passage is embedded from, hexadecimal; empty without any."""
+    digest = hashlib.sha256()
+    examples = sorted(map(as_example, shares), key=lambda e: e.id)
+    for e in examples:
+        digest.update("\0".join((e.id, e.language, *e.themes, e.text)).encode())
+    return digest.hexdigest() if examples else ""
+
+
+def as_example(shared: Shared) -> Example:
+    """A library passage as the index knows it."""
     narrative = PASSAGES + shared.story_id
     return Example(
         passage_id(narrative, shared.move),

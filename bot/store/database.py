@@ -21,17 +21,20 @@ from bot.store.crew import PATIENCE
 from bot.store.errors import newer, plainly
 from bot.store.folders import Remembered, SqlFolders
 from bot.store.groups import SqlGroups
+from bot.store.indexes import SqlIndexes, SqlLeases
 from bot.store.library import SqlLibrary
 from bot.store.migrations import HEAD, REVISIONS
 from bot.store.practice import SqlPractice
 from bot.store.queues import SqlInbox
 from bot.store.roles import SqlAudit, SqlRoles
+from bot.store.scrubbing import log_keeps, scrub_postgresql
 from bot.store.seats import SqlSeats
 from bot.store.sending import SqlOutbox, SqlRecipients
 from bot.store.spendings import SqlSpendings
 from bot.store.together import Hands, OnPostgres, OnSqlite
 from bot.store.transaction import PHASE, Transaction
 from bot.usecases.backup_ports import Backups
+from bot.usecases.index_ports import Indexes, Leases
 from bot.usecases.library_ports import Library
 from bot.usecases.ports import (
     Audit,
@@ -72,11 +75,14 @@ _PRAGMAS = (
 )
 
 
-async def open_store(url: str, wait: float = 5.0, connections: int = CONNECTIONS) -> SqlStore:
+async def open_store(
+    url: str, wait: float = 5.0, connections: int = CONNECTIONS, *, index_is_apart: bool = False
+) -> SqlStore:
     """Connect, prove that writing is possible, and migrate to this program's version.
 
     `wait` is how many seconds to wait for a lock, `connections` how many this process may have
-    with PostgreSQL at most; whoever needs one more waits for one. Raises NewerDatabase when a
+    with PostgreSQL at most; whoever needs one more waits for one. `index_is_apart` while the
+    example index is on a server, whose files are not ours to erase. Raises NewerDatabase when a
     later version of the program wrote the file, StoreUnavailable (one plain sentence) when it
     cannot be used.
     """
@@ -86,7 +92,7 @@ async def open_store(url: str, wait: float = 5.0, connections: int = CONNECTIONS
     except BaseException:
         await engine.dispose()
         raise
-    return SqlStore(engine, place, wait, connections)
+    return SqlStore(engine, place, wait, connections, index_is_apart)
 
 
 def attach(url: str, wait: float = 5.0) -> SqlStore:
@@ -121,6 +127,23 @@ async def migrate(url: str) -> tuple[str | None, str]:
         await engine.dispose()
 
 
+async def log_of_words(url: str) -> str:
+    """Why a database's write-ahead log keeps erased words longer than it must; else empty.
+
+    Raises StoreUnavailable.
+    """
+    engine, place = engine_of(url, wait=5.0)
+    try:
+        if engine.dialect.name == "sqlite":
+            return ""
+        with plainly(place):
+            async with engine.connect() as connection:
+                await connection.execution_options(**{PHASE: "none"})
+                return await log_keeps(connection)
+    finally:
+        await engine.dispose()
+
+
 class SqlUnitOfWork:
     """One transaction. Leaving without commit rolls back."""
 
@@ -135,6 +158,8 @@ class SqlUnitOfWork:
     practice: Practice
     library: Library
     backups: Backups
+    indexes: Indexes
+    leases: Leases
     spendings: Spendings
 
     def __init__(self, transaction: Transaction, remembered: Remembered) -> None:
@@ -150,6 +175,8 @@ class SqlUnitOfWork:
         self.practice = SqlPractice(transaction)
         self.library = SqlLibrary(transaction)
         self.backups = SqlBackups(transaction)
+        self.indexes = SqlIndexes(transaction)
+        self.leases = SqlLeases(transaction)
         self.spendings = SqlSpendings(transaction)
 
     async def __aenter__(self) -> Self:
@@ -174,8 +201,14 @@ class SqlStore:
     """The port Store on SQLite or PostgreSQL. Made by `open_store`."""
 
     def __init__(
-        self, engine: AsyncEngine, place: str, wait: float, connections: int = CONNECTIONS
+        self,
+        engine: AsyncEngine,
+        place: str,
+        wait: float,
+        connections: int = CONNECTIONS,
+        index_is_apart: bool = False,
     ) -> None:
+        self._index_is_apart = index_is_apart
         self._engine = engine
         self._place = place
         self._wait = wait
@@ -191,15 +224,23 @@ class SqlStore:
     def work(self) -> UnitOfWork:
         """A fresh unit of work."""
         return SqlUnitOfWork(
-            Transaction(self._engine, self._place, self._writers, self._wait, self._hands),
+            Transaction(
+                self._engine,
+                self._place,
+                self._writers,
+                self._wait,
+                self._hands,
+                self._index_is_apart,
+            ),
             self._remembered,
         )
 
     async def scrub(self, at: datetime) -> list[Receipt]:
         """Rewrite the file without free pages and empty the write-ahead log.
 
-        Afterwards erased words are in none of the database's files. `count` is the pages
-        rewritten or dropped because they could have held such words.
+        Afterwards erased words are in none of the database's files; on PostgreSQL in no table,
+        index or statistic, while its write-ahead log may keep them (see scrubbing.py).
+        `count` is the pages rewritten or dropped because they could have held such words.
         Raises StoreUnavailable when another program keeps the files open for reading.
         """
         with plainly(self._place):
@@ -208,7 +249,7 @@ class SqlStore:
                 if self._engine.dialect.name == "sqlite":
                     count = await self._scrub_sqlite(connection)
                 else:
-                    count = await _scrub_postgresql(connection)
+                    count = await scrub_postgresql(connection, self._place)
         return [Receipt("free_pages", count, at)]
 
     async def empty_log(self) -> None:
@@ -244,15 +285,6 @@ class SqlStore:
         """Release connections and files."""
         await self._hands.close()
         await self._engine.dispose()
-
-
-async def _scrub_postgresql(connection: AsyncConnection) -> int:
-    connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
-    pages = "SELECT pg_database_size(current_database()) / 8192"
-    before = (await connection.exec_driver_sql(pages)).scalar_one()
-    await connection.exec_driver_sql("VACUUM FULL")
-    after = (await connection.exec_driver_sql(pages)).scalar_one()
-    return max(0, int(before) - int(after))
 
 
 def engine_of(url: str, wait: float, connections: int = CONNECTIONS) -> tuple[AsyncEngine, str]:

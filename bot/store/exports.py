@@ -6,14 +6,29 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Row, and_, delete, func, insert, or_, select, true, update
 
 from bot.core.library import LibraryEntry, Profile
-from bot.store.library_tables import erasures_pending, export_items, exports, library_entries
+from bot.store.library_tables import (
+    erasures_pending,
+    export_items,
+    export_pieces,
+    exports,
+    homes,
+    library_entries,
+)
 from bot.store.tables import erasures, releases, stories
 from bot.store.transaction import Transaction
-from bot.usecases.library_ports import ExportRecord, PendingErasure, ToDestroy
+from bot.usecases.library_ports import (
+    FILES_AT,
+    DataFolder,
+    ExportRecord,
+    PendingErasure,
+    ToDestroy,
+)
 
+PIECE = 1 << 20
+"""Bytes of an export in one row."""
 _NAMES_WORDS = ("theme", "value")
 """Filters that hold words; the database remembers only that they were used."""
 
@@ -38,6 +53,8 @@ class SqlExports:
             "state": export.state,
             "rows": export.rows,
             "size": export.size,
+            "home": export.home,
+            "machine": export.machine,
         }
         known = update(exports).where(exports.c.id == export.id).values(row)
         if not await self._transaction.write(known):
@@ -61,6 +78,9 @@ class SqlExports:
         """The export was given up and its files are gone."""
         await self._transaction.write(
             delete(export_items).where(export_items.c.export_id == export_id)
+        )
+        await self._transaction.write(
+            delete(export_pieces).where(export_pieces.c.export_id == export_id)
         )
         await self._transaction.write(delete(exports).where(exports.c.id == export_id))
 
@@ -121,7 +141,8 @@ class SqlExports:
             .where(
                 export_items.c.gone_at.is_not(None),
                 export_items.c.acknowledged_at.is_(None),
-                exports.c.state == "done",
+                # One never finished may lie half written on a machine that did not come back.
+                or_(exports.c.state == "done", exports.c.home.is_not(None)),
             )
             .order_by(exports.c.made_at, exports.c.id, export_items.c.story_id)
         )
@@ -135,6 +156,7 @@ class SqlExports:
                 because=row.gone_because,
                 gone_at=row.gone_at,
                 is_erased_here=row.file_erased,
+                machine=row.machine,
             )
             for row in found
         ]
@@ -151,15 +173,59 @@ class SqlExports:
             .values(acknowledged_at=at, acknowledged_by=who_sha256)
         )
 
-    async def export_paths(self, story_ids: Sequence[str]) -> list[tuple[str, str]]:
-        """(export id, path) of exports that hold any of these stories."""
+    async def export_paths(
+        self, story_ids: Sequence[str], home: str | None = None
+    ) -> list[tuple[str, str]]:
+        """(export id, path) of exports that hold any of these stories; with `home`, only there."""
         held = select(export_items.c.export_id).where(
             and_(export_items.c.story_id.in_(story_ids), export_items.c.gone_at.is_not(None))
         )
         found = await self._transaction.read(
-            select(exports.c.id, exports.c.path).where(exports.c.id.in_(held))
+            select(exports.c.id, exports.c.path).where(
+                exports.c.id.in_(held), true() if home is None else exports.c.home == home
+            )
         )
         return [(row.id, row.path) for row in found]
+
+    async def keep_pieces(self, export_id: str, content: bytes) -> None:
+        """Keep an export's bytes with us."""
+        await self._transaction.write(
+            delete(export_pieces).where(export_pieces.c.export_id == export_id)
+        )
+        for start in range(0, len(content), PIECE):
+            piece = content[start : start + PIECE]
+            row = {"export_id": export_id, "position": start // PIECE, "content": piece}
+            await self._transaction.write(insert(export_pieces).values(row))
+
+    async def pieces(self, export_id: str) -> bytes | None:
+        """The bytes of an export kept with us; None when there are none (any more)."""
+        found = await self._transaction.read(
+            select(export_pieces.c.content)
+            .where(export_pieces.c.export_id == export_id)
+            .order_by(export_pieces.c.position)
+        )
+        return b"".join(row.content for row in found) if found else None
+
+    async def at_home(self, home: str, machine: str, now: datetime) -> None:
+        """Note that people's words may lie in a data folder."""
+        known = update(homes).where(homes.c.id == home).values(machine=machine, seen_at=now)
+        if not await self._transaction.write(known):
+            row = {"id": home, "machine": machine, "seen_at": now}
+            await self._transaction.write(insert(homes).values(row))
+
+    async def homes(self) -> list[DataFolder]:
+        """The data folders in which words may lie."""
+        found = await self._transaction.read(select(homes).order_by(homes.c.id))
+        return [DataFolder(row.id, row.machine, row.seen_at) for row in found]
+
+    async def home_is_gone(self, home: str) -> int:
+        """A data folder exists no more; how many erasures waited for it."""
+        waiting = [p for p in await self.erasures() if f"{FILES_AT}{home}" not in p.steps]
+        gone = await self._transaction.write(delete(homes).where(homes.c.id == home))
+        await self._transaction.write(
+            update(exports).where(exports.c.home == home).values(home=None)
+        )
+        return len(waiting) if gone else 0
 
     async def file_erased(self, export_id: str) -> None:
         """Our own copy of an export was deleted from the disk."""
@@ -192,10 +258,12 @@ class SqlExports:
 
     async def erased(self, erasure_id: int, place: str, count: int, at: datetime) -> None:
         """One place is clean; with a receipt kept."""
+        # Written first, so that of two processes one waits for what the other notes.
+        one = erasures_pending.c.id == erasure_id
+        kept = update(erasures_pending).where(one).values(what=erasures_pending.c.what)
+        await self._transaction.write(kept)
         found = await self._transaction.read(
-            select(erasures_pending.c.steps, erasures_pending.c.resident_sha256).where(
-                erasures_pending.c.id == erasure_id
-            )
+            select(erasures_pending.c.steps, erasures_pending.c.resident_sha256).where(one)
         )
         if not found or place in found[0].steps:
             return
@@ -204,7 +272,8 @@ class SqlExports:
             .where(erasures_pending.c.id == erasure_id)
             .values(steps={**found[0].steps, place: count})
         )
-        if found[0].resident_sha256:
+        place = place.partition("@")[0]
+        if found[0].resident_sha256 and place in ("index", "files"):
             await self._transaction.write(
                 insert(erasures).values(
                     resident_sha256=found[0].resident_sha256,
@@ -235,4 +304,6 @@ def _export(row: Row[Any]) -> ExportRecord:
         state=row.state,
         rows=row.rows,
         size=row.size,
+        home=row.home,
+        machine=row.machine,
     )

@@ -11,13 +11,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Text, cast, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Text,
+    and_,
+    cast,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from bot.core.turn import Line, Say, TakeDown
 from bot.store.library_tables import (
     OF_RELEASE,
     erasures_pending,
     export_items,
+    export_pieces,
     exports,
     library_entries,
     library_marks,
@@ -104,7 +116,8 @@ async def leave(
             steps={},
         )
     )
-    promised = [Receipt("index", passages, at), Receipt("files", files, at)]
+    index = Receipt("index_later" if transaction.index_is_apart else "index", passages, at)
+    promised = [index, Receipt("files", files, at)]
     return [receipt for receipt in promised if receipt.count]
 
 
@@ -161,12 +174,19 @@ async def _mark_items(
     transaction: Transaction, which: ColumnElement[bool], because: str, at: datetime
 ) -> int:
     """Mark what earlier exports hold; how many of their files may still lie with us."""
+    with_it = exports.c.id.in_(select(export_items.c.export_id).where(which))
+    # What is kept in the database goes now. What lies in the one data folder there is goes before
+    # anybody is told; where several are told apart, nothing is promised for another's.
+    kept = exports.c.id.in_(select(export_pieces.c.export_id))
+    lies_here = and_(exports.c.home.is_(None), exports.c.machine.is_(None))
     held = await transaction.read(
         select(func.count(exports.c.id.distinct()).label("files")).where(
-            exports.c.id.in_(select(export_items.c.export_id).where(which)),
-            exports.c.file_erased.is_(False),
+            with_it, exports.c.file_erased.is_(False), or_(kept, lies_here)
         )
     )
+    taken_back = select(export_items.c.export_id).where(which)
+    await transaction.write(update(exports).where(with_it, kept).values(file_erased=True))
+    await transaction.write(delete(export_pieces).where(export_pieces.c.export_id.in_(taken_back)))
     await transaction.write(
         update(export_items)
         .where(which, export_items.c.gone_at.is_(None))

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Column,
     Index,
     Integer,
+    LargeBinary,
     Table,
     Text,
 )
@@ -102,6 +103,29 @@ exports = Table(
     Column("rows", Integer, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("file_erased", Boolean, nullable=False),
+    # The data folder of whoever wrote it, and what its machine calls itself; NULL: kept with us.
+    Column("home", Text),
+    Column("machine", Text),
+)
+
+export_pieces = Table(
+    "export_pieces",
+    metadata,
+    # The bytes of an export that any process may have to hand over.
+    Column("export_id", Text, primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("content", LargeBinary, nullable=False),
+    info={"apart": "stays"},
+)
+
+homes = Table(
+    "homes",
+    metadata,
+    # Data folders in which people's words lie, so that each can be asked to erase.
+    Column("id", Text, primary_key=True),
+    Column("machine", Text, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    info={"apart": "stays"},
 )
 
 export_items = Table(

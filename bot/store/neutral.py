@@ -30,8 +30,9 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import TypeDecorator
 
+import bot.store.index_tables
 import bot.store.library_tables
-import bot.store.practice_tables  # noqa: F401 (both add their tables to the metadata)
+import bot.store.practice_tables  # noqa: F401 (each adds its tables to the metadata)
 from bot.store.tables import UtcDateTime, metadata
 
 OURS = frozenset(metadata.tables)

@@ -71,6 +71,7 @@ class Transaction:
 
     `wait` is how many seconds to queue before giving up with StoreUnavailable. `hands` carry out
     prepared jobs where no ordinary statement has to stand beside them in one transaction.
+    `index_is_apart` while files of the example index lie where we cannot erase them.
     """
 
     def __init__(
@@ -80,7 +81,9 @@ class Transaction:
         writers: asyncio.Lock | None,
         wait: float,
         hands: Hands,
+        index_is_apart: bool = False,
     ) -> None:
+        self.index_is_apart = index_is_apart
         self._engine = engine
         self._place = place
         self._writers = writers

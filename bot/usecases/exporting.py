@@ -41,14 +41,33 @@ class Exported:
     size: int
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where this process writes, told apart from where others do: its data folder and machine."""
+
+    home: str
+    folder: Path
+    machine: str
+
+    def of(self, path: Path) -> str | None:
+        """The data folder's id for what lies in it; None elsewhere."""
+        return self.home if path.is_relative_to(self.folder) else None
+
+
 class Exporting:
     """Staff's verbs over exports."""
 
     def __init__(
-        self, store: Store, room: ExportRoom, clock: Clock, new_id: Callable[[], str]
+        self,
+        store: Store,
+        room: ExportRoom,
+        clock: Clock,
+        new_id: Callable[[], str],
+        place: Place | None = None,
     ) -> None:
-        """Everything is passed in; wiring chooses."""
+        """Everything is passed in; wiring chooses. `place` is None for a process alone."""
         self._store, self._room, self._clock, self._new_id = store, room, clock, new_id
+        self._place = place
 
     async def count(self, actor: Actor, profile: Profile) -> int:
         """About how many stories an export would look at. Raises NotAllowed."""
@@ -64,9 +83,13 @@ class Exporting:
         folder: Path,
         wanted: Wanted | None = None,
         progress: Progress = lambda done, total: None,
+        *,
+        is_handed_over: bool = False,
     ) -> Exported:
         """Write one file into `folder`, given as a whole path, since it is remembered.
 
+        One that `is_handed_over` is asked for by `content`, of whichever process sends it: where
+        there are several, it is kept in the database instead, unless it is too large to be sent.
         Raises NotAllowed, ExportRefused, OSError.
         """
         if not formats:
@@ -74,7 +97,13 @@ class Exporting:
         await self.recover()
         for _ in range(TRIES):
             done = await self._try(
-                actor, profile, tuple(dict.fromkeys(formats)), folder, wanted or Wanted(), progress
+                actor,
+                profile,
+                tuple(dict.fromkeys(formats)),
+                folder,
+                wanted or Wanted(),
+                progress,
+                is_handed_over,
             )
             if done is not None:
                 return done
@@ -91,9 +120,10 @@ class Exporting:
         folder: Path,
         wanted: Wanted,
         progress: Progress,
+        is_handed_over: bool,
     ) -> Exported | None:
         """One attempt; None when a story left meanwhile and nothing was left behind."""
-        record = await self._begin(actor, profile, formats, folder, wanted)
+        record = await self._begin(actor, profile, formats, folder, wanted, is_handed_over)
         file: ExportFile | None = None
         is_done = False
         try:
@@ -101,11 +131,17 @@ class Exporting:
             record = await self._write(actor, record, file, wanted, progress)
             if not await self._sealed(record):
                 return None
+            is_kept = self._place is not None and is_handed_over and record.size <= MAY_SEND
             try:
-                await asyncio.to_thread(file.publish)
+                if is_kept:
+                    content = await asyncio.to_thread(file.content)
+                    is_done = await self._taken(record, content)
+                else:
+                    await asyncio.to_thread(file.publish)
             except FileNotFoundError:
                 return None  # Erased under our hands, because a story in it was withdrawn.
-            is_done = await self._noted(record)
+            if not is_kept:
+                is_done = await self._noted(record)
         finally:
             if not is_done:
                 await asyncio.shield(self._give_up(record, file))
@@ -120,6 +156,7 @@ class Exporting:
         formats: tuple[Format, ...],
         folder: Path,
         wanted: Wanted,
+        is_handed_over: bool = False,
     ) -> ExportRecord:
         now, export_id = self._clock.now(), self._new_id()
         name = f"stories-{profile.value}-{now:%Y%m%d-%H%M}-{export_id[:8]}.zip"
@@ -131,9 +168,13 @@ class Exporting:
             actor if actor == CONSOLE else audit_hash(int(actor)),
             now,
             str(folder / name),
+            home=self._place.of(folder) if self._place else None,
+            machine=self._place.machine if self._place else None,
         )
         async with self._store.work() as work:
             await act(work, actor, "export", f"export_{profile.value}", export_id, now)
+            if self._place is not None and record.home is not None and not is_handed_over:
+                await work.library.at_home(record.home, self._place.machine, now)
             await work.library.save_export(record)
             await work.commit()
         return record
@@ -199,10 +240,33 @@ class Exporting:
         """True when it is done and nothing in it was taken back at the last moment."""
         async with self._store.work() as work:
             await work.library.save_export(replace(record, state="done"))
+            if self._place is not None and record.home is not None:
+                await work.library.at_home(record.home, self._place.machine, self._clock.now())
             if await work.library.no_longer_covered(record.id, self._clock.now()):
                 return False
             await work.commit()
         return True
+
+    async def _taken(self, record: ExportRecord, content: bytes) -> bool:
+        """Keep the bytes in the database; False when something in it was taken back meanwhile."""
+        async with self._store.work() as work:
+            await work.library.keep_pieces(record.id, content)
+            await work.library.save_export(replace(record, state="taken"))
+            if await work.library.no_longer_covered(record.id, self._clock.now()):
+                return False
+            await work.commit()
+        await self._let_go(record)
+        return True
+
+    async def _let_go(self, record: ExportRecord) -> None:
+        """Delete the file of an export whose bytes are in the database."""
+        await asyncio.to_thread(self._room.discard, record.path)
+        name = Path(record.path).name
+        async with self._store.work() as work:
+            await work.library.save_export(
+                replace(record, state="done", path=name, home=None, machine=None)
+            )
+            await work.commit()
 
     async def _give_up(self, record: ExportRecord, file: ExportFile | None) -> None:
         if file is not None:
@@ -217,13 +281,18 @@ class Exporting:
         One that got its name is finished if all in it may still go; of any other nothing stays.
         """
         async with self._store.work() as work:
-            left = [x for x in await work.library.exports() if x.state != "done"]
+            left = [
+                x for x in await work.library.exports() if x.state != "done" and self._is_ours(x)
+            ]
         settled = 0
         for record in left:
             found = await asyncio.to_thread(self._room.leftover, record.path)
             if found == "busy":
                 continue
             settled += 1
+            if record.state == "taken":
+                await self._let_go(record)
+                continue
             if record.state == "sealed" and found == "whole" and await self._noted(record):
                 continue
             await asyncio.to_thread(self._room.discard, record.path)
@@ -231,6 +300,14 @@ class Exporting:
                 await work.library.forget_items(record.id)
                 await work.commit()
         return settled
+
+    def _is_ours(self, record: ExportRecord) -> bool:
+        """Whether its file would lie where we can see it."""
+        if self._place is None:
+            return True
+        if record.home is not None:
+            return record.home == self._place.home
+        return record.machine == self._place.machine
 
     async def exports(self, actor: Actor) -> list[ExportRecord]:
         """Every finished export, newest first. Raises NotAllowed."""
@@ -249,6 +326,9 @@ class Exporting:
                 return None
             if await work.library.no_longer_covered(export_id, self._clock.now()):
                 return None
+            kept = await work.library.pieces(export_id)
+        if kept is not None or not self._is_ours(record):
+            return kept
         try:
             return await asyncio.to_thread(Path(record.path).read_bytes)
         except FileNotFoundError:

@@ -7,10 +7,12 @@ a pending erasure; `Librarian.finish` does it, step by step, as often as it is i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from uuid import uuid4
 
 from bot.core.consent import Purpose
 from bot.core.library import LibraryEntry, Place, Wanted
@@ -18,7 +20,14 @@ from bot.core.quoting import quotation
 from bot.core.review import ReviewState
 from bot.core.story import Story, StoryStatus
 from bot.core.turn import Line
-from bot.usecases.library_ports import Examples, HomeFiles, News, PendingErasure
+from bot.usecases.library_ports import (
+    FILES_AT,
+    DataFolder,
+    Examples,
+    HomeFiles,
+    News,
+    PendingErasure,
+)
 from bot.usecases.people import Actor
 from bot.usecases.ports import (
     Clock,
@@ -90,60 +99,164 @@ class Library:
             ]
 
 
-class Librarian:
-    """What has to be done beside people's acts; run it again and again. Holds a lock of its own."""
+ERASING = "erasing"
+LEASE = timedelta(seconds=30)
+"""After so long without a sign of life another process erases instead."""
+PATIENCE = 60.0
+"""Seconds to wait for another process that is erasing."""
 
-    def __init__(self, store: Store, clock: Clock, examples: Examples, files: HomeFiles) -> None:
+
+@dataclass(frozen=True)
+class Apart:
+    """What a process cannot erase alone.
+
+    `home` is the id of its data folder where other processes have folders of their own, else None.
+    `index` while the example index is on a server whose files are not ours.
+    """
+
+    home: str | None = None
+    index: bool = False
+
+
+class Librarian:
+    """What has to be done beside people's acts; run it again and again. Holds a lock of its own.
+
+    Of several processes one erases at a time, each its own data folder.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        examples: Examples,
+        files: HomeFiles,
+        apart: Apart | None = None,
+    ) -> None:
         """`examples` and `files` are where words may lie beside the database."""
         self._store, self._clock = store, clock
         self._examples, self._files = examples, files
+        self._apart = apart or Apart()
         self._finishing = asyncio.Lock()
+        self._me = uuid4().hex
 
-    async def finish(self) -> list[Receipt]:
+    async def finish(self, *, is_asked: bool = True) -> list[Receipt]:
         """Finish every pending erasure; what was erased, free pages of the database last.
 
-        Each finished step is noted, so that a crash repeats at most one. Raises what stood in the
+        Each finished step is noted, so that a crash repeats at most one. What only others can do
+        (another data folder, the files of an index server) stays pending. When another process is
+        erasing, whoever `is_asked` for it waits until that is done. Raises what stood in the
         way (RetrievalUnavailable, OSError, StoreUnavailable) after trying all the others.
         """
+        async with self._finishing:
+            if self._apart.home is None:
+                return await self._finish()
+            if not await self._to_do():
+                return []
+            until = asyncio.get_running_loop().time() + PATIENCE
+            while not await self._claimed():
+                if not is_asked:
+                    return []
+                if asyncio.get_running_loop().time() > until:
+                    raise StoreUnavailable("Another process is still erasing; try again later.")
+                await asyncio.sleep(0.2)
+            renewing = asyncio.create_task(self._go_on(), name="erasing goes on")
+            try:
+                return await self._finish()
+            finally:
+                renewing.cancel()
+                await asyncio.gather(renewing, return_exceptions=True)
+                async with self._store.work() as work:
+                    await work.leases.release(ERASING, self._me)
+                    await work.commit()
+
+    async def _claimed(self) -> bool:
+        now = self._clock.now()
+        try:
+            async with self._store.work() as work:
+                is_ours = await work.leases.claim(ERASING, self._me, now, now + LEASE)
+                await work.commit()
+        except Conflict:
+            return False
+        return is_ours
+
+    async def _go_on(self) -> None:
+        while True:
+            await asyncio.sleep(LEASE.total_seconds() / 3)
+            with contextlib.suppress(StoreUnavailable):
+                await self._claimed()
+
+    async def _finish(self) -> list[Receipt]:
         receipts: list[Receipt] = []
         clean: list[PendingErasure] = []
         trouble: Exception | None = None
-        async with self._finishing:
-            async with self._store.work() as work:
-                pending = await work.library.erasures()
-            for one in pending:
-                try:
-                    receipts += [r for r in await self._steps(one) if r.count]
-                    clean.append(one)
-                except (RetrievalUnavailable, OSError, StoreUnavailable) as error:
-                    log.warning("an erasure is not finished: %s", type(error).__name__)
-                    trouble = error
-            if any(one.story_ids or one.chat_sha256 for one in clean):
-                receipts += await self._store.scrub(self._clock.now())
-            async with self._store.work() as work:
-                for one in clean:
-                    await work.library.finished(one.id, self._clock.now())
-                await work.commit()
+        for one in await self._to_do():
+            try:
+                receipts += [r for r in await self._steps(one) if r.count]
+                clean.append(one)
+            except (RetrievalUnavailable, OSError, StoreUnavailable) as error:
+                log.warning("an erasure is not finished: %s", type(error).__name__)
+                trouble = error
+        if any(_has_words(one) and "free_pages" not in one.steps for one in clean):
+            receipts += await self._store.scrub(self._clock.now())
+        async with self._store.work() as work:
+            for one in clean:
+                await self._settle(work, one)
+            await work.commit()
         if trouble is not None:
             raise trouble
         return receipts
 
+    async def _to_do(self) -> list[PendingErasure]:
+        """Erasures of which something is left that this process can do."""
+        async with self._store.work() as work:
+            pending = await work.library.erasures()
+            if self._apart == Apart():
+                return pending
+            homes = await work.library.homes() if pending else []
+        mine = any(home.id == self._apart.home for home in homes)
+        return [one for one in pending if self._left(one, mine) or _is_whole_done(one, homes)]
+
+    def _left(self, one: PendingErasure, has_home: bool) -> bool:
+        if "free_pages" not in one.steps:
+            return True
+        return has_home and _has_words(one) and self._files_step not in one.steps
+
+    @property
+    def _files_step(self) -> str:
+        return "files" if self._apart.home is None else FILES_AT + self._apart.home
+
+    async def _settle(self, work: UnitOfWork, one: PendingErasure) -> None:
+        """It is finished, or it waits for what is not ours to do."""
+        now = self._clock.now()
+        if self._apart == Apart():
+            await work.library.finished(one.id, now)
+            return
+        await work.library.erased(one.id, "free_pages", 0, now)
+        (noted,) = [p for p in await work.library.erasures() if p.id == one.id]
+        if _is_whole_done(noted, await work.library.homes()):
+            await work.library.finished(one.id, now)
+
     async def _steps(self, pending: PendingErasure) -> list[Receipt]:
         """Index and files, each unless it is done already."""
         receipts = []
-        if pending.in_index and "index" not in pending.steps:
+        index = "unused" if self._apart.index else "index"
+        if pending.in_index and index not in pending.steps:
             count = await self._examples.renew(pending.story_ids)
-            receipts.append(await self._done(pending, "index", count))
-        has_files = pending.story_ids or pending.chat_sha256
-        if has_files and "files" not in pending.steps:
+            receipts.append(await self._done(pending, index, count))
+        if _has_words(pending) and self._files_step not in pending.steps:
             count = await self._erase_files(pending)
-            receipts.append(await self._done(pending, "files", count))
+            receipts.append(await self._done(pending, self._files_step, count))
         return receipts
 
     async def _erase_files(self, pending: PendingErasure) -> int:
         async with self._store.work() as work:
-            held = await work.library.export_paths(pending.story_ids)
-        gone = set(await self._files.erase_exports([path for _, path in held]))
+            held = await work.library.export_paths(pending.story_ids, self._apart.home)
+            every = await work.library.export_paths(pending.story_ids)
+        paths = [path for _, path in held]
+        if self._apart.home is None:
+            gone = set(await self._files.erase_exports(paths))
+        else:
+            gone = set(await self._files.erase_exports(paths, [path for _, path in every]))
         async with self._store.work() as work:
             for export_id, path in held:
                 if path in gone:
@@ -154,12 +267,14 @@ class Librarian:
             chats = await self._files.erase_chat(pending.resident_sha256, pending.chat_sha256)
         return len(gone) + chats
 
-    async def _done(self, pending: PendingErasure, place: str, count: int) -> Receipt:
+    async def _done(self, pending: PendingErasure, step: str, count: int) -> Receipt:
         now = self._clock.now()
         async with self._store.work() as work:
-            await work.library.erased(pending.id, place, count, now)
+            await work.library.erased(pending.id, step, count, now)
             await work.commit()
-        return Receipt("index" if place == "index" else "files", count, now)
+        if step in ("index", "unused"):
+            return Receipt("index" if step == "index" else "index_later", count, now)
+        return Receipt("files", count, now)
 
     async def sweep(self) -> int:
         """Tell tellers what they should hear, and let permissions that ended lapse; how many.
@@ -246,6 +361,22 @@ def _lapse(story: Story, release_id: str, now: datetime) -> None:
 def _is_whole(entry: LibraryEntry, now: datetime) -> bool:
     """Whether the approval still covers the story as it stands, for any use at all."""
     return any(entry.permits(purpose, now) for purpose in entry.release.purposes)
+
+
+def _has_words(pending: PendingErasure) -> bool:
+    """Whether words went with it, and not only the index is out of step."""
+    return bool(pending.story_ids or pending.chat_sha256)
+
+
+def _is_whole_done(pending: PendingErasure, homes: Sequence[DataFolder]) -> bool:
+    """Whether nothing of it is left anywhere that we know of."""
+    if "free_pages" not in pending.steps:
+        return False
+    if not _has_words(pending):
+        return True
+    if pending.in_index and "index" not in pending.steps:
+        return False
+    return all(FILES_AT + home.id in pending.steps for home in homes)
 
 
 async def _been(work: UnitOfWork, story: Story, now: datetime) -> Been:

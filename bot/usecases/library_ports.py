@@ -71,7 +71,9 @@ class Shared:
 class ExportRecord:
     """An export as remembered: no text, no names. `path` is where the file was put.
 
-    `state` is writing, sealed (checked a last time, about to get its name) or done.
+    `state` is writing, sealed (checked a last time, about to get its name), taken (its bytes are in
+    the database and its file goes) or done. `home` is the data folder it lies in and `machine`
+    where, as far as several are told apart; neither is known of what is kept in the database.
     """
 
     id: str
@@ -81,9 +83,11 @@ class ExportRecord:
     made_by: str
     made_at: datetime
     path: str
-    state: Literal["writing", "sealed", "done"] = "writing"
+    state: Literal["writing", "sealed", "taken", "done"] = "writing"
     rows: int = 0
     size: int = 0
+    home: str | None = None
+    machine: str | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,12 @@ class ToDestroy:
     because: str
     gone_at: datetime
     is_erased_here: bool
+    machine: str | None = None
+
+    @property
+    def where(self) -> str:
+        """Its place, with the machine's name where there are several."""
+        return f"{self.machine}:{self.path}" if self.machine else self.path
 
 
 @dataclass(frozen=True)
@@ -139,6 +149,9 @@ class PendingErasure:
     steps: Mapping[str, int]
 
 
+FILES_AT = "files@"
+"""How the step is named in which one data folder of several erases: this and the folder's id."""
+
 PASSAGES = "library-"
 """How the example index names a library story: this and the story's id."""
 
@@ -158,6 +171,15 @@ def story_of_passage(passage_id: str) -> str | None:
 def chat_hash(salt: str, chat_id: int) -> str:
     """SHA-256 that finds a chat's files again without keeping its number."""
     return hashlib.sha256(f"{salt}:{chat_id}".encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class DataFolder:
+    """A data folder beside others. `seen_at` is when a process last worked in it."""
+
+    id: str
+    machine: str
+    seen_at: datetime
 
 
 class Library(Protocol):
@@ -277,8 +299,30 @@ class Library(Protocol):
         """One place is clean; with a receipt kept."""
         ...
 
-    async def export_paths(self, story_ids: Sequence[str]) -> list[tuple[str, str]]:
-        """(export id, path) of exports that hold any of these stories."""
+    async def export_paths(
+        self, story_ids: Sequence[str], home: str | None = None
+    ) -> list[tuple[str, str]]:
+        """(export id, path) of exports that hold any of these stories; with `home`, only there."""
+        ...
+
+    async def keep_pieces(self, export_id: str, content: bytes) -> None:
+        """Keep an export's bytes with us; they go in the transaction in which a story leaves."""
+        ...
+
+    async def pieces(self, export_id: str) -> bytes | None:
+        """The bytes of an export kept with us; None when there are none (any more)."""
+        ...
+
+    async def at_home(self, home: str, machine: str, now: datetime) -> None:
+        """Note that people's words may lie in a data folder, which is therefore asked to erase."""
+        ...
+
+    async def homes(self) -> list[DataFolder]:
+        """The data folders in which words may lie."""
+        ...
+
+    async def home_is_gone(self, home: str) -> int:
+        """Somebody answers for it that a data folder exists no more; erasures that settles."""
         ...
 
     async def file_erased(self, export_id: str) -> None:
@@ -314,9 +358,10 @@ class Examples(Protocol):
 class HomeFiles(Protocol):
     """Files under the data directory that hold people's words."""
 
-    async def erase_exports(self, paths: Sequence[str]) -> list[str]:
+    async def erase_exports(self, paths: Sequence[str], copies: Sequence[str] = ()) -> list[str]:
         """Delete those of the paths that lie under the data directory, finished or half written.
 
+        `copies` are exports that lie elsewhere, of which copies may have been handed out here.
         The paths that are gone now; the others lie elsewhere. Raises OSError.
         """
         ...
@@ -356,6 +401,10 @@ class ExportFile(Protocol):
 
     def publish(self) -> None:
         """Give the sealed file its name: it is there whole, or not at all."""
+        ...
+
+    def content(self) -> bytes:
+        """The bytes of the sealed file. Raises FileNotFoundError when it was erased meanwhile."""
         ...
 
     def discard(self) -> None:

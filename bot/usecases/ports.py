@@ -16,6 +16,7 @@ from bot.core.story import Folder, StoryStatus
 
 if TYPE_CHECKING:
     from bot.usecases.backup_ports import Backups
+    from bot.usecases.index_ports import Indexes, Leases
     from bot.usecases.library_ports import Library
     from bot.usecases.practice_ports import Practice
 
@@ -377,7 +378,7 @@ class Outbox(Protocol):
 class Receipt:
     """Proof that something was erased from one place. `count` is rows, vectors or files."""
 
-    place: Literal["database", "free_pages", "inbox", "outbox", "index", "files"]
+    place: Literal["database", "free_pages", "inbox", "outbox", "index", "index_later", "files"]
     count: int
     erased_at: datetime
 
@@ -653,6 +654,8 @@ class UnitOfWork(Protocol):
     seats: Seats
     library: Library
     backups: Backups
+    indexes: Indexes
+    leases: Leases
     spendings: Spendings
     roles: Roles
     audit: Audit

@@ -33,7 +33,7 @@ class Staff:
             receipts = await work.folders.erase(resident_id, now)
             await work.commit()
         # What was promised for later is done now, and its receipt is that of the doing.
-        done = [r for r in receipts if r.place not in ("index", "files")]
+        done = [r for r in receipts if r.place not in ("index", "index_later", "files")]
         return [*done, *await self._store.scrub(now)]
 
     async def withdraw(self, story_id: str) -> list[Receipt] | None:

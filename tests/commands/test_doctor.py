@@ -57,8 +57,9 @@ def test_all_is_well_and_every_check_is_named() -> None:
     code, found = examine()
     assert code == 0, found
     assert list(found) == [
-        "settings", "disk", "database", "quarantine", "backups", "words", "reader", "screening",
-        "examples", "model", "token", "webhook",
+        "settings", "disk", "database", "quarantine", "backups",
+        "erasures", "words", "reader", "screening", "examples",
+        "model", "token", "webhook",
     ]  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,9 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder.mkdir()
     write_corpus(folder)
     monkeypatch.setattr(
-        index, "retriever", lambda home: ChromaRetriever(home / "examples", folder, WordEmbedder())
+        index,
+        "retriever",
+        lambda home: aclosing(ChromaRetriever(home / "examples", folder, WordEmbedder())),
     )
 
 

@@ -1,8 +1,8 @@
-"""What every Retriever promises, on the real index and on the fake alike."""
+"""What every Retriever promises: embedded, on a Chroma server, and on the fake alike."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,8 +11,10 @@ from bot.core.narrative import Element
 from bot.retrieval import ChromaRetriever
 from bot.retrieval.corpus import load
 from bot.usecases.ports import Passage, Retriever
+from tests.chroma import needed
 from tests.retrieval.fake_embedder import WordEmbedder
 from tests.retrieval.fake_retriever import ListRetriever
+from tests.retrieval.served import on_server
 from tests.retrieval.small import write_corpus
 
 CHOICE = Element.SELF_CHOICE
@@ -23,24 +25,34 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_corpus(tmp_path_factory.mktemp("corpus"))
 
 
-@pytest.fixture(scope="module", params=["chroma", "list"])
-def retriever(
-    request: pytest.FixtureRequest, corpus: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Retriever]:
-    if request.param == "list":
-        yield ListRetriever(
-            [
-                Passage(e.id, e.narrative, e.title, e.move, e.language, e.text,
-                        f"example.why.{e.move.value}", 0.0)
-                for narrative in load(corpus)
-                for e in narrative.examples()
-            ],
-            WordEmbedder(),
-        )  # fmt: skip
-        return
+@pytest.fixture(scope="module")
+def embedded(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChromaRetriever]:
     real = ChromaRetriever(tmp_path_factory.mktemp("index"), corpus, WordEmbedder())
     yield real
     real.close()
+
+
+@pytest.fixture(params=["embedded", "server", "list"])
+async def retriever(
+    request: pytest.FixtureRequest, corpus: Path, embedded: ChromaRetriever, tmp_path: Path
+) -> AsyncIterator[Retriever]:
+    if request.param == "embedded":
+        yield embedded
+        return
+    if request.param == "server":
+        needed()
+        async with on_server(corpus, WordEmbedder(), tmp_path) as served:
+            yield served
+        return
+    yield ListRetriever(
+        [
+            Passage(e.id, e.narrative, e.title, e.move, e.language, e.text,
+                    f"example.why.{e.move.value}", 0.0)
+            for narrative in load(corpus)
+            for e in narrative.examples()
+        ],
+        WordEmbedder(),
+    )  # fmt: skip
 
 
 async def test_every_passage_makes_the_move_asked_for_in_the_language_asked_for(

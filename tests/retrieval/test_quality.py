@@ -12,14 +12,15 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-import pytest
 import yaml
 
 from bot.core.narrative import Element
 from bot.retrieval import ChromaRetriever
 from bot.retrieval.corpus import load
-from bot.usecases.ports import Embedder
+from bot.usecases.ports import Embedder, Retriever
+from tests.chroma import needed
 from tests.retrieval.fake_embedder import WordEmbedder
+from tests.retrieval.served import on_server
 
 HERE = Path(__file__).parent
 NARRATIVES = HERE.parents[1] / "corpus" / "narratives"
@@ -28,10 +29,9 @@ QUERIES: list[Mapping[str, str]] = yaml.safe_load(
 )
 
 
-async def shares(embedder: Embedder, directory: Path) -> tuple[float, float]:
+async def shares(retriever: Retriever) -> tuple[float, float]:
     """How often the first three hold a passage marked for the move, and one on the topic."""
     marked = {e.id: e for n in load(NARRATIVES) for e in n.examples()}
-    retriever = ChromaRetriever(directory, NARRATIVES, embedder)
     moves, topics = [], []
     for query in QUERIES:
         found = await retriever.search(Element(query["move"]), query["lang"], query["text"])
@@ -40,7 +40,6 @@ async def shares(embedder: Embedder, directory: Path) -> tuple[float, float]:
             topics.append(query["about"] in {p.narrative for p in found})
             if not topics[-1] and __name__ == "__main__":
                 print(query["about"], [p.narrative for p in found])
-    retriever.close()
     return sum(moves) / len(moves), sum(topics) / len(topics)
 
 
@@ -58,11 +57,24 @@ def test_every_topic_named_is_a_narrative_that_makes_the_move() -> None:
             assert query["move"] in moves[query["about"]], query["about"]
 
 
+async def embedded(directory: Path, embedder: Embedder) -> tuple[float, float]:
+    retriever = ChromaRetriever(directory, NARRATIVES, embedder)
+    found = await shares(retriever)
+    retriever.close()
+    return found
+
+
 async def test_a_passage_making_the_move_is_among_the_first_three_at_least_95_in_100(
-    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path: Path,
 ) -> None:
-    share, _ = await shares(WordEmbedder(), tmp_path_factory.mktemp("index"))
+    share, _ = await embedded(tmp_path, WordEmbedder())
     assert share >= 0.95
+
+
+async def test_a_server_finds_as_well_as_the_embedded_index(tmp_path: Path) -> None:
+    needed()
+    async with on_server(NARRATIVES, WordEmbedder(), tmp_path) as served:
+        assert await shares(served) == await embedded(tmp_path / "index", WordEmbedder())
 
 
 def main() -> None:
@@ -70,7 +82,7 @@ def main() -> None:
     from bot.reading.embedding import BundledEmbedder
 
     with tempfile.TemporaryDirectory() as folder:
-        moves, topics = asyncio.run(shares(BundledEmbedder(), Path(folder)))
+        moves, topics = asyncio.run(embedded(Path(folder), BundledEmbedder()))
     print(f"{len(QUERIES)} queries: move {moves:.0%}, kindred topic {topics:.0%}", file=sys.stdout)
 
 

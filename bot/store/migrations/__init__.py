@@ -15,6 +15,7 @@ REVISIONS = (
     "20261126_practice",
     "20261127_posts",
     "20261127_crew",
+    "20261130_many_homes",
     "20261130_backups",
 )
 HEAD = REVISIONS[-1]

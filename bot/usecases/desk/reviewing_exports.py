@@ -45,7 +45,9 @@ async def as_(at: Table) -> list[Move]:
     async def ask() -> Exported | None:
         if await exporting.count(at.me, profile) > MANY:
             return None
-        return await exporting.export(at.me, profile, [form], at.staffed.exports)
+        return await exporting.export(
+            at.me, profile, [form], at.staffed.exports, is_handed_over=True
+        )
 
     about = f"{profile.value}.{form.value}.{at.visit.seat.turn}"
     made = at.staffed.outside("export", at.me, about, ask)

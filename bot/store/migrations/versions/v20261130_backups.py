@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261130_backups"
-down_revision = "20261127_crew"
+down_revision = "20261130_many_homes"
 branch_labels = None
 depends_on = None
 
