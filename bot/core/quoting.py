@@ -20,6 +20,21 @@ def quotation(text: str, most_words: int = 22) -> str:
     return " ".join(words[:most_words]).rstrip(" ,;:.…") + "…"
 
 
+def verbatim(wanted: str, text: str) -> str | None:
+    """The passage of `text` that reads as `wanted`, as it stands there; None when none does.
+
+    Line breaks, capitals and the shape of quotation marks may differ; words are matched whole.
+    """
+    words = [re.escape(word) for word in wanted.strip(' \t\n"“”„«»‘').split()]
+    if not has_words(wanted) or not words:
+        return None
+    for marks in ("'’‘", '"“”„'):
+        words = [re.sub(f"[{marks}]", f"[{marks}]", word) for word in words]
+    apart = r"\s+".join(words)
+    found = re.search(rf"(?<!\w){apart}(?!\w)", text, re.IGNORECASE)
+    return found[0] if found else None
+
+
 def shingles(text: str) -> list[int]:
     """Checksums of every run of SHINGLE words, so that copies show without keeping the text."""
     words = re.findall(r"\w+", text.casefold())

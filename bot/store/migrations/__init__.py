@@ -15,5 +15,6 @@ REVISIONS = (
     "20261126_practice",
     "20261127_posts",
     "20261127_crew",
+    "20261130_follow_ups",
 )
 HEAD = REVISIONS[-1]
