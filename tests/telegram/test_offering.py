@@ -11,6 +11,7 @@ import pytest
 
 from bot.console.people import Group as Hall
 from bot.console.people import Person
+from bot.core.care import SpanKind
 from bot.core.consent import AgeBand, NameShown, Purpose
 from bot.core.turn import Choice, Line
 from tests.fakes import catalogue
@@ -246,15 +247,13 @@ async def test_somebody_under_18_is_not_asked(english: Loop) -> None:
 
 
 async def test_other_people_in_it_are_decided_about_first(english: Loop) -> None:
-    from bot.core.care import SpanKind
-
     english.campaign.stage.screener.passages.append((SpanKind.PHONE, "555 0199"))
     await english.practice.taps(english.ana, english.campaign.token())
     await english.practice.presses(english.ana, *JOIN["en"])
     await english.says("I rang 555 0199 and she came.")
     for text in ("that's it", "read it back", "it's right", "skip", "skip"):
         await english.says(text)
-    await english.practice.presses(english.ana, "Keep it", PRIVATE["en"])
+    await english.practice.presses(english.ana, english.b("keep"), PRIVATE["en"])
     folder = await english.campaign.stage.folder(english.ana)
     assert folder is not None and folder.story is not None
     folder.story.kept_passages = ()
@@ -263,7 +262,7 @@ async def test_other_people_in_it_are_decided_about_first(english: Loop) -> None
         await work.commit()
     said = await english.presses("offer_back", "go_on")
     assert "555 0199" in said[-1]
-    await english.practice.presses(english.ana, "Take it out")
+    await english.practice.presses(english.ana, english.b("remove"))
     said = await english.practice.presses(
         english.ana, english.b("all_of_it"), english.named("none")
     )
