@@ -394,7 +394,7 @@ class MemoryPractice:
             kept.append(post)
 
     async def followed(self, act: str | None = None, story_id: str | None = None) -> list[Followed]:
-        found = sorted(self._seen.follow_ups, key=lambda f: (f.posted_at, f.id))
+        found = sorted(self._seen.follow_ups, key=lambda f: (f.posted_at, f.outbox_id))
         outbox = self._work.seen.outbox
         return [
             Followed(f, FATES[kept.state], kept.reason) if kept else Followed(f, "unknown")

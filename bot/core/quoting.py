@@ -23,16 +23,19 @@ def quotation(text: str, most_words: int = 22) -> str:
 def verbatim(wanted: str, text: str) -> str | None:
     """The passage of `text` that reads as `wanted`, as it stands there; None when none does.
 
-    Line breaks, capitals and the shape of quotation marks may differ; words are matched whole.
+    Line breaks, capitals, the shape of quotation marks and a pair of them around it may differ;
+    words are matched whole.
     """
-    words = [re.escape(word) for word in wanted.strip(' \t\n"“”„«»‘').split()]
-    if not has_words(wanted) or not words:
+    if not has_words(wanted):
         return None
-    for marks in ("'’‘", '"“”„'):
-        words = [re.sub(f"[{marks}]", f"[{marks}]", word) for word in words]
-    apart = r"\s+".join(words)
-    found = re.search(rf"(?<!\w){apart}(?!\w)", text, re.IGNORECASE)
-    return found[0] if found else None
+    for tried in (wanted, wanted.strip(' \t\n"“”„«»‘')):
+        words = [re.escape(word) for word in tried.split()]
+        for marks in ("'’‘", '"“”„'):
+            words = [re.sub(f"[{marks}]", f"[{marks}]", word) for word in words]
+        apart = r"\s+".join(words)
+        if found := re.search(rf"(?<!\w){apart}(?!\w)", text, re.IGNORECASE):
+            return found[0]
+    return None
 
 
 def shingles(text: str) -> list[int]:

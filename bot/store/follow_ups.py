@@ -82,7 +82,7 @@ class SqlFollowUps:
         query = (
             select(follow_ups, outbox.c.state, outbox.c.reason)
             .select_from(follow_ups.outerjoin(outbox, outbox.c.id == follow_ups.c.outbox_id))
-            .order_by(follow_ups.c.posted_at, follow_ups.c.id)
+            .order_by(follow_ups.c.posted_at, follow_ups.c.outbox_id)
         )
         if act is not None:
             query = query.where(follow_ups.c.act == act)

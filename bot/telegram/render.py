@@ -123,7 +123,8 @@ def _joined(texts: Sequence[str], lines: Sequence[Line]) -> str:
 def _stands_alone(line: Line) -> bool:
     stacked = ("closing.record", "closing.versions", "releasing.terms", "releasing.receipt",
                "rights.receipt", "rights.story_line", "example.", "care.", "releasing.confirm",
-               "releasing.uses", "practice.told", "review.")  # fmt: skip
+               "releasing.uses", "practice.told", "review.", "offering.terms",
+               "organizing.results.", "organizing.preview.", "organizing.follow.told")  # fmt: skip
     return line.key.startswith(stacked)
 
 

@@ -84,16 +84,21 @@ def hear_offering(talk: Talk) -> None:
 def ask_what(talk: Talk) -> None:
     """All of it, one part, or the very sentences."""
     talk.session.notes["sharing"] = False
+    is_long = sharing.is_too_long(talk.story.whole())
+    talk.say("offering.what_long" if is_long else "offering.what", choices=_pieces(talk))
+
+
+def _pieces(talk: Talk) -> list[tuple[Choice, ...]]:
+    """What can be taken by a tap: whatever is short enough for a group."""
     story = talk.story
-    whole = [] if sharing.is_too_long(story.whole()) else [button("all_of_it")]
     told = [s for s in StoryOf if story.parts[s].text]
     parts = [
         button(f"part:{s}", f"parts.{s}")
         for s in told
         if len(told) > 1 and not sharing.is_too_long(story.parts[s].text)
     ]
-    line = "offering.what" if whole else "offering.what_long"
-    talk.say(line, choices=[[*whole, *buttons("keep_private")], parts])
+    whole = [] if sharing.is_too_long(story.whole()) else [button("all_of_it")]
+    return [tuple(parts), (*whole, *buttons("keep_private"))]
 
 
 def hear_what(talk: Talk) -> None:
@@ -107,8 +112,7 @@ def hear_what(talk: Talk) -> None:
     elif talk.choice is None and talk.text:
         found = verbatim(talk.text, talk.story.whole())
         if found is None:
-            talk.say("offering.not_there")
-            talk.stay()
+            talk.say("offering.not_there", choices=_pieces(talk))
         else:
             _take(talk, found)
     else:
@@ -117,8 +121,7 @@ def hear_what(talk: Talk) -> None:
 
 def _take(talk: Talk, passage: str) -> None:
     if sharing.is_too_long(passage):
-        talk.say("offering.too_long")
-        talk.stay()
+        talk.say("offering.too_long", choices=_pieces(talk))
     else:
         talk.go("offering_where", offered_words=passage)
 

@@ -251,8 +251,11 @@ def ask_consent_view(talk: Talk) -> None:
         quote = {"quote": quotation(made.text, 10)}
         where = Line("offering.permitted", {"groups": ", ".join(offer.titles)})
         talk.say(Line("rights.consent_for", quote), *release_lines(made), where)
-    change = buttons("change", "take_back") if released else buttons("take_back")
-    talk.say("rights.consent_change", choices=[change, buttons("back")])
+    if released:
+        rows = [buttons("change", "take_back"), buttons("back")]
+        talk.say("rights.consent_change", choices=rows)
+    else:
+        talk.say("offering.change", choices=[buttons("take_back", "back")])
 
 
 def hear_consent_view(talk: Talk) -> None:
