@@ -76,7 +76,7 @@ def _told_line(told: Told) -> list[str]:
     posts = told.posts
     return [
         told.title,
-        "a teller's words" if told.has_words else "numbers",
+        "words" if told.has_words else "numbers",
         str(posts.posted),
         str(posts.waiting),
         _reasons(posts.failed),

@@ -310,6 +310,34 @@ async def test_a_message_that_was_erased_is_not_taken_for_sending(store: Store) 
 
 
 @pytest.mark.parametrize("place", ON_DISK)
+async def test_an_offer_ended_while_it_is_being_posted_takes_the_post_with_it(
+    place: str, tmp_path: Path
+) -> None:
+    async with opened(place, tmp_path) as store:
+        folder = await offered(store, an_offer("off-1"))
+
+        async def take_back() -> None:
+            folder.stories[0].void_releases(LATER, "revoked")
+            async with store.work() as work:
+                await work.folders.save(folder)
+                await work.commit()
+
+        async with store.work() as work:
+            assert await work.practice.hold_offer("off-1", NOW)
+            taking = asyncio.create_task(take_back())
+            await asyncio.sleep(0.3)
+            assert not taking.done(), "whoever posts holds it until the commit"
+            words = {"kind": "say", "lines": [["x", {"offer": "off-1"}, {}]]}
+            (item,) = await work.outbox.add([OutboxItem(-1, words, urgency="push", story="s-1")])
+            await work.practice.follow_up([FollowUp("f-1", "off-1", "g1", "a", NOW, item, "s-1")])
+            await work.commit()
+        await taking
+        async with store.work() as work:
+            assert await work.outbox.one(item) is None
+            assert [f.fate for f in await work.practice.followed()] == ["taken_back"]
+
+
+@pytest.mark.parametrize("place", ON_DISK)
 @pytest.mark.parametrize("why", ["withdrawn", "forgotten", "revoked", "edited"])
 async def test_ending_an_offer_takes_back_what_waits_and_what_stands(
     place: str, why: str, tmp_path: Path
