@@ -140,7 +140,7 @@ def followed_home(home: Path) -> None:
     """The group had a prompt, and somebody lends words for it."""
 
     async def save() -> None:
-        store = await open_store(database(home / "coach.sqlite"))
+        store = await open_store(database(home))
         now = datetime.now(UTC)
         folder = a_newcomer()
         folder.resident.age_band = AgeBand.ADULT
