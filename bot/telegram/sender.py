@@ -78,7 +78,8 @@ TOLD: dict[PauseReason, str] = {
 
 
 class TakenAlready(Exception):
-    """Another process has an unrepeatable message: we came back too late to a lane of ours."""
+    """An unrepeatable message is not ours to send: erased since we read it, or in another process
+    that took a lane of ours which we came back to too late."""
 
 
 @dataclass

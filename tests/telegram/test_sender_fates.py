@@ -122,13 +122,20 @@ async def test_a_group_post_is_on_its_way_on_disk_before_telegram_hears_of_it(de
     assert desk.texts(crowd) == ["practice"]
 
 
+@pytest.mark.parametrize("tried_before", [False, True])
 async def test_a_group_post_erased_after_it_was_read_is_not_sent(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, tried_before: bool
 ) -> None:
     crowd = await desk.group()
-    read = sending_room._about
+    read, reads = sending_room._about, 0
+    if tried_before:
+        desk.api.faults.plan("sendMessage", ConnectionLost(), chat_id=crowd.id)
 
     async def erased_meanwhile(work: UnitOfWork, item: OutboxItem) -> int | None:
+        nonlocal reads
+        reads += 1
+        if tried_before and reads == 1:
+            return await read(work, item)
         async with desk.store.work() as other:
             await other.outbox.failed(item.id or 0, "Erased")
             await other.commit()
