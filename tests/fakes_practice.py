@@ -11,8 +11,17 @@ from typing import Protocol
 
 from bot.core.movement import Movement, Step
 from bot.core.practice import Delivery, Fate, LeftOut, PracticePrompt, Schedule, reason_of
+from bot.core.story import Folder, StoryStatus
 from bot.usecases.ports import AuditEntry, Conflict, Grant, Group, Invitation, Right
-from bot.usecases.practice_ports import Opening, Outcome, Target, Unsettled
+from bot.usecases.practice_ports import (
+    Followed,
+    FollowUp,
+    Offered,
+    Opening,
+    Outcome,
+    Target,
+    Unsettled,
+)
 
 FATES: dict[str, Fate] = {
     "waiting": "waiting",
@@ -47,6 +56,7 @@ class PracticeState:
     settled: set[str] = field(default_factory=set)
     opens: dict[tuple[str, str], Opened] = field(default_factory=dict)
     moved: dict[tuple[str, str, Movement], datetime] = field(default_factory=dict)
+    follow_ups: list[FollowUp] = field(default_factory=list)
 
 
 class Sent(Protocol):
@@ -61,6 +71,7 @@ class Held(Protocol):
 
     practice: PracticeState
     groups: dict[str, Group]
+    folders: dict[str, Folder]
 
     @property
     def outbox(self) -> Mapping[int, Sent]: ...
@@ -353,6 +364,44 @@ class MemoryPractice:
             return False
         moved[key] = at
         return True
+
+    async def asked(self, prompt_id: str) -> frozenset[str]:
+        had = self._where(lambda d: d.prompt_id == prompt_id and self._fate(d)[0] == "posted")
+        return frozenset(d.group_id for d in had)
+
+    async def offers(self, prompt_id: str, now: datetime) -> list[Offered]:
+        found = [
+            Offered(story.id, offer)
+            for folder in self._work.seen.folders.values()
+            for story in folder.stories
+            for offer in story.offers
+            if offer.prompt == prompt_id
+            and offer.release.is_live(now)
+            and story.status is not StoryStatus.WITHDRAWN
+        ]
+        return sorted(found, key=lambda o: (o.offer.release.released_at, o.offer.release.id))
+
+    async def hold_offer(self, offer_id: str, now: datetime) -> bool:
+        held = (await self._work.writing()).folders.values()
+        every = (o.release for f in held for s in f.stories for o in s.offers)
+        return any(r.id == offer_id and r.is_live(now) for r in every)
+
+    async def follow_up(self, posts: Sequence[FollowUp]) -> None:
+        kept = (await self._own()).follow_ups
+        for post in posts:
+            if any((k.act, k.group_id) == (post.act, post.group_id) for k in kept):
+                raise Conflict("Another process wrote the same row; load again.")
+            kept.append(post)
+
+    async def followed(self, act: str | None = None, story_id: str | None = None) -> list[Followed]:
+        found = sorted(self._seen.follow_ups, key=lambda f: (f.posted_at, f.outbox_id))
+        outbox = self._work.seen.outbox
+        return [
+            Followed(f, FATES[kept.state], kept.reason) if kept else Followed(f, "unknown")
+            for f in found
+            if act in (None, f.act) and story_id in (None, f.story_id)
+            for kept in [outbox.get(f.outbox_id)]
+        ]
 
     async def outcomes(self) -> list[Outcome]:
         return [

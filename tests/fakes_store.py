@@ -278,6 +278,7 @@ def _rows_of(folder: Folder) -> int:
             + sum(len(part.tellings) for part in story.parts.values())
             + len(story.readings)
             + len(story.releases)
+            + len(story.offers)
             + len(story.interpretation)
             for story in folder.stories
         )

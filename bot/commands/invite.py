@@ -30,7 +30,7 @@ def run(role: str, rights: str, days: int, as_json: bool, stdout: TextIO, stderr
     async def invite() -> tuple[Invited, str | None]:
         async with opened(parts) as store:
             made = await people(parts, store).invite(CONSOLE, wanted, timedelta(days=days))
-        return made, await _bot_name(parts.settings)
+        return made, await bot_name(parts.settings)
 
     made, bot = asyncio.run(invite())
     link = f"https://t.me/{bot}?start={made.token}" if bot else None
@@ -51,7 +51,7 @@ def run(role: str, rights: str, days: int, as_json: bool, stdout: TextIO, stderr
     return 0
 
 
-async def _bot_name(settings: Settings) -> str | None:
+async def bot_name(settings: Settings) -> str | None:
     """The bot's name as Telegram says it; None without a token, or when out of reach."""
     if settings.telegram_bot_token is None:
         return None

@@ -14,7 +14,7 @@ from bot.settings import load_settings
 from bot.usecases.people import CONSOLE
 from bot.usecases.picturing import Table, overview
 from bot.usecases.picturing import table as table_of
-from bot.usecases.results import Posts, Results, ResultsBoard, Row
+from bot.usecases.results import Posts, Results, ResultsBoard, Row, Told
 from bot.wiring import Parts, opened
 from bot.wiring import draw as png_of
 from bot.words.practice import load_library
@@ -48,8 +48,14 @@ def run(as_json: bool, stdout: TextIO) -> int:
     if moved:
         table(("group", *(kind.value for kind in Movement)), moved, "", stdout)
         print(file=stdout)
+    told = [_told_line(each) for each in results.follow_ups]
+    if told:
+        headings = ("follow-up to", "with", "posted", "waiting", "failed", "unknown", "taken back")
+        table(headings, told, "", stdout)
+        print(file=stdout)
     for unsure in results.unsure:
-        print(f"Nobody knows whether it arrived: {unsure.prompt} in {unsure.group}", file=stdout)
+        what = f"a follow-up to {unsure.prompt}" if unsure.is_follow_up else unsure.prompt
+        print(f"Nobody knows whether it arrived: {what} in {unsure.group}", file=stdout)
     print("<5: fewer than five.  ·: not shown; it, or what it leaves over, may be.", file=stdout)
     return 0
 
@@ -108,6 +114,19 @@ def _line(row: Row) -> list[str]:
     ]
 
 
+def _told_line(told: Told) -> list[str]:
+    posts = told.posts
+    return [
+        told.title,
+        "words" if told.has_words else "numbers",
+        str(posts.posted),
+        str(posts.waiting),
+        _reasons(posts.failed),
+        str(posts.unknown),
+        str(posts.taken_back),
+    ]
+
+
 def _reasons(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{number} {reason}" for reason, number in sorted(counts.items())) or "0"
 
@@ -131,8 +150,26 @@ def _json(results: Results) -> dict[str, Any]:
             for moved in results.movement
         ],
         "unknown": [
-            {"group": u.group, "prompt": u.prompt, "due_at": u.due_at.isoformat()}
+            {
+                "group": u.group,
+                "prompt": u.prompt,
+                "due_at": u.due_at.isoformat(),
+                "follow_up": u.is_follow_up,
+            }
             for u in results.unsure
+        ],
+        "follow_ups": [
+            {
+                "prompt": t.prompt_id,
+                "title": t.title,
+                "with": "words" if t.has_words else "numbers",
+                "posted": t.posts.posted,
+                "waiting": t.posts.waiting,
+                "unknown": t.posts.unknown,
+                "failed": dict(t.posts.failed),
+                "taken_back": t.posts.taken_back,
+            }
+            for t in results.follow_ups
         ],
     }
 

@@ -144,6 +144,32 @@ def results(
 
 
 @app.command()
+def offers(
+    prompt: Annotated[str, typer.Argument(help="A prompt's id, as `coach prompts list` says.")],
+    as_json: Json = False,
+) -> None:
+    """Stories and passages that tellers let organizers post about a prompt. Never whose."""
+    from bot.commands.telling import offers as go
+
+    raise typer.Exit(go(prompt, as_json, sys.stdout, sys.stderr))
+
+
+@app.command()
+def tell(
+    prompt: Annotated[str, typer.Argument(help="A prompt's id, as `coach prompts list` says.")],
+    offer: Annotated[
+        str | None, typer.Option("--offer", help="An offer's id, as `coach prompts offers` says.")
+    ] = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Tell the groups that had a prompt how far they came, or show them what a teller offers."""
+    from bot.commands.telling import tell as go
+
+    raise typer.Exit(go(prompt, offer, dry_run, as_json, sys.stdout, sys.stderr))
+
+
+@app.command()
 def write(
     text: Annotated[str, typer.Argument(help="What the group will read.")],
     move: Annotated[str, typer.Option(help="The move it practises, such as us.choice.")],

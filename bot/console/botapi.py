@@ -187,6 +187,7 @@ class BotApi:
             self._admit(chat)
             if not chat.started:
                 chat.gone = "bot is not a member of the supergroup chat"
+        chat.name = chat.name or name
         return Group(self, chat)
 
     def _admit(self, chat: Chat) -> None:
@@ -240,6 +241,11 @@ class BotApi:
     def open_chat(self, chat_id: int) -> Chat:
         """The chat the bot may write to, or Telegram's refusal."""
         chat = self.chats.get(chat_id)
+        if chat is None and chat_id < 0 and chat_id in self.ledger.chats:
+            # A group of an earlier run: the bot is still in it, though nobody looks at it now.
+            # Private chats wait for their person instead, or what is said there would be lost.
+            chat = Chat(chat_id, "supergroup", "")
+            self._admit(chat)
         if chat is None:
             raise bad_request("chat not found")
         if chat.moved_to is not None:

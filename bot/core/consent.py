@@ -29,6 +29,7 @@ class Purpose(StrEnum):
     TRANSLATION = "translation"
     MODEL_TRAINING = "model_training"
     GROUP_POST = "group_post"
+    FOLLOW_UP = "follow_up"
 
 
 class NameShown(StrEnum):
@@ -106,6 +107,30 @@ class Release:
         Because is `edited`, `revoked`, `withdrawn`, `replaced` or `posted`.
         """
         return self if self.ended_at else replace(self, ended_at=now, ended_because=because)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A release for one use: organizers may post exactly its text in these groups, once in each.
+
+    It stands apart from a story's other releases, so that nothing which lists those can find it.
+    `prompt` is the id of the practice prompt that the story answers, `question` its words as they
+    stand in the post; `groups` are opaque ids, each with the title its teller was shown.
+    """
+
+    release: Release
+    prompt: str
+    question: str
+    groups: tuple[tuple[str, str], ...]
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """The groups by name, as its teller read them."""
+        return tuple(title for _, title in self.groups)
+
+    def ended(self, now: datetime, because: str) -> Offer:
+        """The same offer, ended; see Release."""
+        return replace(self, release=self.release.ended(now, because))
 
 
 def text_hash(text: str) -> str:

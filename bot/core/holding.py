@@ -84,7 +84,7 @@ def _story_lines(number: int, story: Story) -> list[Line]:
         lines.append(Line("mydata.listener", {"name": story.listener}))
     for field, answer in story.interpretation.items():
         lines.append(Line("mydata.answer", {"text": answer}, {"field": f"fields.{field}"}))
-    for release in story.releases:
+    for release in [*story.releases, *(offer.release for offer in story.offers)]:
         words = {
             "day": f"{release.released_at:%Y-%m-%d}",
             "until": f"{release.ended_at or release.expires_at:%Y-%m-%d}",

@@ -207,12 +207,14 @@ def _has(wanted: str, values: Sequence[str]) -> bool:
 class Place:
     """One place a story has been, for its teller: what happened, for whom, when.
 
-    `what` is approved, exported, shown or ended; `profile` whom an export was for.
+    `what` is approved, exported, shown or ended; `profile` whom an export was for. In groups it is
+    shared, or followed_ with a fate; `group` is the title of a group that organizers posted it in.
     """
 
     what: str
     at: datetime
     profile: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True)

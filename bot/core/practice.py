@@ -212,6 +212,8 @@ def steps_since(folder: Folder, at: datetime) -> frozenset[Step]:
         steps |= {Step.BEGAN, Step.FINISHED}
     elif any(part.pieces for part in parts):
         steps.add(Step.BEGAN)
-    if any(release.released_at >= at for release in folder.story.releases):
+    story = folder.story
+    given = [*story.releases, *(offer.release for offer in story.offers)]
+    if any(release.released_at >= at for release in given):
         steps |= {Step.BEGAN, Step.FINISHED, Step.RELEASED}
     return frozenset(steps)

@@ -20,6 +20,24 @@ def quotation(text: str, most_words: int = 22) -> str:
     return " ".join(words[:most_words]).rstrip(" ,;:.…") + "…"
 
 
+def verbatim(wanted: str, text: str) -> str | None:
+    """The passage of `text` that reads as `wanted`, as it stands there; None when none does.
+
+    Line breaks, capitals, the shape of quotation marks and a pair of them around it may differ;
+    words are matched whole.
+    """
+    if not has_words(wanted):
+        return None
+    for tried in (wanted, wanted.strip(' \t\n"“”„«»‘')):
+        words = [re.escape(word) for word in tried.split()]
+        for marks in ("'’‘", '"“”„'):
+            words = [re.sub(f"[{marks}]", f"[{marks}]", word) for word in words]
+        apart = r"\s+".join(words)
+        if found := re.search(rf"(?<!\w){apart}(?!\w)", text, re.IGNORECASE):
+            return found[0]
+    return None
+
+
 def shingles(text: str) -> list[int]:
     """Checksums of every run of SHINGLE words, so that copies show without keeping the text."""
     words = re.findall(r"\w+", text.casefold())

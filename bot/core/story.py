@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from bot.core.consent import AgeBand, ModelConsent, Participation, Release, text_hash
+from bot.core.consent import (
+    AgeBand,
+    ModelConsent,
+    Offer,
+    Participation,
+    Purpose,
+    Release,
+    text_hash,
+)
 from bot.core.narrative import FailureMode, StoryOf, speaking_seconds
 
 
@@ -109,6 +117,7 @@ class Story:
     kept_passages: tuple[str, ...] = ()
     readings: list[ReadingRecord] = field(default_factory=list)
     releases: list[Release] = field(default_factory=list)
+    offers: list[Offer] = field(default_factory=list)
     submitted_at: datetime | None = None
     withdrawn_at: datetime | None = None
 
@@ -143,10 +152,24 @@ class Story:
                 return release
         return None
 
+    def live_offer(self, now: datetime) -> Offer | None:
+        """What organizers may post now: words that still stand in the story, letter for letter."""
+        for offer in reversed(self.offers):
+            text = offer.release.text
+            if offer.release.permits(Purpose.FOLLOW_UP, text, now) and text in self.whole():
+                return offer
+        return None
+
     def void_releases(self, now: datetime, because: str) -> bool:
-        """End every live release; back to draft. True when one was live."""
+        """End every live release; back to draft. True when one was live.
+
+        An offer to organizers ends too, unless the releases only make room for another one.
+        """
         live = [r for r in self.releases if r.ended_at is None]
         self.releases = [r.ended(now, because) for r in self.releases]
+        if because != "replaced":
+            live += [o.release for o in self.offers if o.release.ended_at is None]
+            self.offers = [o.ended(now, because) for o in self.offers]
         if self.status is StoryStatus.SUBMITTED:
             self.status = StoryStatus.DRAFT
             self.submitted_at = None

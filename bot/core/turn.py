@@ -20,11 +20,12 @@ from bot.core.picture import Sheet
 @dataclass(frozen=True)
 class Prompted:
     """The practice prompt whose button brought somebody here: its words by language, the group's
-    first, the move it practises, and the opaque id of the group it was posted in."""
+    first, the move it practises, and the opaque ids of the group it was posted in and its own."""
 
     texts: Mapping[str, str]
     move: Element
     group: str
+    prompt: str
 
 
 @dataclass(frozen=True)
@@ -236,6 +237,25 @@ class FoundGroup:
 
 
 @dataclass(frozen=True)
+class FindAsked:
+    """Needs the groups that had a practice prompt, by its id, and can be posted in now.
+
+    As AskedGroup each; the one whose id is `first` leads, if it can be posted in.
+    """
+
+    prompt: str
+    first: str
+
+
+@dataclass(frozen=True)
+class AskedGroup:
+    """A group by its opaque id and its title."""
+
+    id: str
+    title: str
+
+
+@dataclass(frozen=True)
 class FoundExample:
     """A passage to show: `why` is a message key, `text` is verbatim from its source."""
 
@@ -245,7 +265,7 @@ class FoundExample:
     why: str
 
 
-Need = ReadTelling | ScreenSafety | ScreenPrivacy | FindExample | FindGroup | Transcribe
+Need = ReadTelling | ScreenSafety | ScreenPrivacy | FindExample | FindGroup | FindAsked | Transcribe
 Finding = Any
 """What is sent back for a need: see each need's docstring. Narrowed by the functions below."""
 
@@ -289,6 +309,12 @@ def group_of(id: str) -> Asking[FoundGroup]:
     """Ask whether a group can be posted in."""
     found: FoundGroup = yield FindGroup(id)
     return found
+
+
+def asked_groups(prompt: str, first: str) -> Asking[tuple[AskedGroup, ...]]:
+    """Ask which groups had a practice prompt."""
+    found: Sequence[AskedGroup] = yield FindAsked(prompt, first)
+    return tuple(found)
 
 
 @dataclass(frozen=True)

@@ -519,6 +519,12 @@ def _decisions(stored: Rows, rows: Rows) -> Iterable[tuple[str, str | None, date
             yield "released", release["id"], release["released_at"]
         if release["ended_at"] and not known.get(release["id"], {}).get("ended_at"):
             yield f"release_{release['ended_because']}", release["id"], release["ended_at"]
+    offered = {row["id"]: row for row in stored["offers"].values()}
+    for offer in rows["offers"].values():
+        if offer["id"] not in offered:
+            yield "offered", offer["id"], offer["released_at"]
+        if offer["ended_at"] and not offered.get(offer["id"], {}).get("ended_at"):
+            yield f"offer_{offer['ended_because']}", offer["id"], offer["ended_at"]
     for key, story in rows["stories"].items():
         before = stored["stories"].get(key, {})
         if story["withdrawn_at"] and not before.get("withdrawn_at"):

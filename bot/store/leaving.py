@@ -7,7 +7,7 @@ files, free pages) is written down as a pending erasure, finished by the librari
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -35,9 +35,10 @@ from bot.store.library_tables import (
     library_marks,
     reviews,
 )
+from bot.store.practice_tables import follow_ups
 from bot.store.rows import Rows
 from bot.store.sending import SqlOutbox
-from bot.store.tables import outbox, recipients
+from bot.store.tables import groups, outbox, recipients
 from bot.store.transaction import Transaction
 from bot.usecases.library_ports import PASSAGES, chat_hash, story_of_passage
 from bot.usecases.outgoing import body_of
@@ -70,6 +71,8 @@ async def after_saving(
         await _first_shown(transaction, shown, resident["last_seen_at"])
     for one in ended:
         await _end(transaction, one, resident_sha256)
+    for offer in _ended_offers(stored, rows, left):
+        await _end_offer(transaction, offer, rows)
     if left:
         at = max(left.values())
         await leave(transaction, list(left), "withdrawn", resident_sha256, None, at)
@@ -93,6 +96,11 @@ async def leave(
     """
     passages = await _passages(transaction, story_ids)
     await _unsay(transaction, story_ids)
+    await transaction.write(
+        update(follow_ups)
+        .where(follow_ups.c.story_id.in_(story_ids), follow_ups.c.gone_at.is_(None))
+        .values(gone_at=at)
+    )
     releases = select(library_entries.c.release_id).where(library_entries.c.story_id.in_(story_ids))
     for table in OF_RELEASE:
         mine = (
@@ -129,7 +137,8 @@ def _withdrawn(stored: Rows, rows: Rows) -> dict[str, datetime]:
         before = stored["stories"].get(key, {})
         if story["withdrawn_at"] and not before.get("withdrawn_at"):
             left[str(story["id"])] = story["withdrawn_at"]
-    released = {row["story_id"] for row in stored["releases"].values()}
+    given = (*stored["releases"].values(), *stored["offers"].values())
+    released = {row["story_id"] for row in given}
     for key, story in stored["stories"].items():
         if key not in rows["stories"] and story["id"] in released:
             left[str(story["id"])] = resident["last_seen_at"]
@@ -143,6 +152,39 @@ def _ended(stored: Rows, rows: Rows) -> list[Ended]:
         for row in rows["releases"].values()
         if row["ended_at"] and row["id"] in open_before
     ]
+
+
+def _ended_offers(stored: Rows, rows: Rows, left: Collection[str]) -> list[Ended]:
+    """Offers that ended while their story stays."""
+    open_before = {r["id"] for r in stored["offers"].values() if not r["ended_at"]}
+    return [
+        Ended(row["id"], row["story_id"], row["ended_because"] or "ended", row["ended_at"])
+        for row in rows["offers"].values()
+        if row["ended_at"] and row["id"] in open_before and row["story_id"] not in left
+    ]
+
+
+async def _end_offer(transaction: Transaction, ended: Ended, rows: Rows) -> None:
+    """Nothing of it is posted any more; taken back, what was posted of it is deleted too.
+
+    An edit leaves standing what its teller had agreed to then.
+    """
+    await _unsay(transaction, [ended.release_id])
+    posts = await transaction.read(
+        select(follow_ups.c.outbox_id, outbox.c.id)
+        .outerjoin(outbox, outbox.c.id == follow_ups.c.outbox_id)
+        .where(follow_ups.c.act == ended.release_id, follow_ups.c.gone_at.is_(None))
+    )
+    is_revoked = ended.because == "revoked"
+    gone = [post.outbox_id for post in posts if is_revoked or post.id is None]
+    await transaction.write(
+        update(follow_ups).where(follow_ups.c.outbox_id.in_(gone)).values(gone_at=ended.at)
+    )
+    if is_revoked:
+        (resident,) = rows["residents"].values()
+        for identity in rows["identities"].values():
+            chat, language = identity["chat_id"], resident["language"]
+            await _delete_posts(transaction, outbox.c.id.in_(gone), chat, language)
 
 
 async def _end(transaction: Transaction, ended: Ended, resident_sha256: str) -> None:
@@ -211,15 +253,15 @@ async def _passages(transaction: Transaction, story_ids: Sequence[str]) -> int:
     return int(found[0].passages)
 
 
-async def _unsay(transaction: Transaction, story_ids: Sequence[str]) -> None:
+async def _unsay(transaction: Transaction, ids: Sequence[str]) -> None:
     """Delete messages about a story that wait to be sent: to its teller, or to whoever reads it.
 
-    They are known by the story's id among their words.
+    They are known by the id of the story, or of what was offered of it, among their words.
     """
-    for story_id in story_ids:
+    for one in ids:
         await transaction.write(
             delete(outbox).where(
-                outbox.c.state == "waiting", cast(outbox.c.body, Text).contains(story_id)
+                outbox.c.state == "waiting", cast(outbox.c.body, Text).contains(one)
             )
         )
 
@@ -232,17 +274,31 @@ async def take_down(
     What still waits was deleted by `leave`; a post on its way is taken down after it. Where
     nothing can be done in the group, they are told so at once.
     """
+    await _delete_posts(transaction, outbox.c.story_id.in_(story_ids), chat_id, language)
+
+
+async def _delete_posts(
+    transaction: Transaction, which: ColumnElement[bool], chat_id: int, language: str | None
+) -> None:
     posts = await transaction.read(
-        select(outbox.c.id, outbox.c.chat_id, outbox.c.topic, recipients.c.reason)
-        .join(recipients, recipients.c.chat_id == outbox.c.chat_id, isouter=True)
-        .where(
-            outbox.c.story_id.in_(story_ids),
-            outbox.c.state.in_(("sending", "sent", "unknown")),
+        select(
+            outbox.c.id,
+            outbox.c.chat_id,
+            outbox.c.topic,
+            recipients.c.reason,
+            follow_ups.c.id.label("follow_up"),
+            groups.c.title,
         )
+        .join(recipients, recipients.c.chat_id == outbox.c.chat_id, isouter=True)
+        .join(follow_ups, follow_ups.c.outbox_id == outbox.c.id, isouter=True)
+        .join(groups, groups.c.chat_id == outbox.c.chat_id, isouter=True)
+        .where(which, outbox.c.state.in_(("sending", "sent", "unknown")))
         .order_by(outbox.c.id)
     )
-    done, stays = Line("sharing.taken_down"), Line("sharing.stays")
     for post in posts:
+        words = {"group": post.title or "?"}
+        whose = "sharing" if post.follow_up is None else "offering"
+        done, stays = Line(f"{whose}.taken_down", words), Line(f"{whose}.stays", words)
         if post.reason is None:
             move: TakeDown | Say = TakeDown(post.id, chat_id, done, stays)
             chat, topic = post.chat_id, post.topic
@@ -250,9 +306,7 @@ async def take_down(
             move, chat, topic = Say((stays,)), chat_id, None
         body = body_of(move, language or "en", 0)
         await SqlOutbox(transaction).add([OutboxItem(chat, body, topic=topic)])
-    await transaction.write(
-        update(outbox).where(outbox.c.story_id.in_(story_ids)).values(story_id=None)
-    )
+    await transaction.write(update(outbox).where(which).values(story_id=None))
 
 
 async def _first_shown(transaction: Transaction, passages: Sequence[str], at: datetime) -> None:

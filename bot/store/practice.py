@@ -22,6 +22,7 @@ from bot.core.practice import (
     reason_of,
 )
 from bot.core.schedule import Quiet, Repeat, Rule
+from bot.store.follow_ups import FATES, SqlFollowUps
 from bot.store.practice_tables import (
     deliveries,
     group_claims,
@@ -33,19 +34,12 @@ from bot.store.practice_tables import (
 )
 from bot.store.prepared import Prepared
 from bot.store.roles import person
-from bot.store.sending import FAILED, SENDING, SENT, UNKNOWN, WAITING
+from bot.store.sending import FAILED, SENDING, WAITING
 from bot.store.tables import groups, outbox
 from bot.store.transaction import Transaction
 from bot.usecases.ports import Conflict, Group
 from bot.usecases.practice_ports import Opening, Outcome, Target, Unsettled
 
-_FATES: Mapping[str | None, Fate] = {
-    WAITING: "waiting",
-    SENDING: "waiting",
-    SENT: "posted",
-    FAILED: "failed",
-    UNKNOWN: "unknown",
-}
 _STEPS = {
     Step.BEGAN: practice_opens.c.began_at,
     Step.FINISHED: practice_opens.c.finished_at,
@@ -61,7 +55,7 @@ _LAST_OPENING = Prepared(
 _AT_ONCE = 500
 
 
-class SqlPractice:
+class SqlPractice(SqlFollowUps):
     """The port Practice, within one transaction."""
 
     def __init__(self, transaction: Transaction) -> None:
@@ -435,7 +429,7 @@ def _fate(row: Any) -> Fate:
     if row.left_out is not None:
         return "left_out"
     # A message that is not there any more was erased before we knew: nobody can say.
-    return _FATES.get(row.state, "unknown")
+    return FATES.get(row.state, "unknown")
 
 
 def _delivery(row: Any) -> Delivery:

@@ -120,6 +120,23 @@ practice_opens = Table(
     Index(None, "person_sha256", "last_opened_at"),
 )
 
+follow_ups = Table(
+    "follow_ups",
+    metadata,
+    # A post that told a group what came of a prompt. No words: those are in the outbox until sent.
+    Column("id", Text, primary_key=True),
+    # The offer it shows, or one telling of numbers: in a group each has its post once.
+    Column("act", Text, nullable=False),
+    Column("group_id", Text, nullable=False),
+    Column("prompt_id", Text, nullable=False),
+    Column("story_id", Text, index=True),
+    Column("posted_at", UtcDateTime, nullable=False),
+    Column("outbox_id", BigInteger, nullable=False),
+    # When its teller took it back.
+    Column("gone_at", UtcDateTime),
+    UniqueConstraint("act", "group_id", name="uq_follow_ups_act"),
+)
+
 movement = Table(
     "movement",
     metadata,

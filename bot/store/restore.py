@@ -39,7 +39,7 @@ from bot.store.library_tables import backups, erasures_pending, export_items
 from bot.store.migrations import REVISIONS
 from bot.store.neutral import OURS, SET_ASIDE, STAYS, go_on_from, last_id, tables_of
 from bot.store.practice_tables import invitations, schedules
-from bot.store.tables import audit, metadata, outbox, releases, residents, stories
+from bot.store.tables import audit, metadata, offers, outbox, releases, residents, stories
 from bot.store.transaction import PHASE, Transaction
 from bot.usecases.backup_ports import BadBackup, Restored, Since
 from bot.usecases.ports import StoreUnavailable, UnitOfWork
@@ -376,17 +376,18 @@ def _rows_and_known(
 
 
 def _ended(connection: Connection) -> list[tuple[str, str, datetime, str]]:
-    """Releases that were edited, revoked or used up since."""
-    rows = connection.execute(
-        select(releases.c.story_id, releases.c.id, audit.c.recorded_at, audit.c.what)
-        .join(audit, audit.c.about == releases.c.id)
-        .where(releases.c.ended_at.is_(None), audit.c.what.startswith("release_", autoescape=True))
-        .order_by(audit.c.recorded_at)
-    )
+    """Releases and offers that were edited, revoked or used up since."""
     first: dict[str, tuple[str, str, datetime, str]] = {}
-    for row in rows:
-        because = row.what.removeprefix("release_")
-        first.setdefault(row.id, (row.story_id, row.id, row.recorded_at, because))
+    for table, said in ((releases, "release_"), (offers, "offer_")):
+        rows = connection.execute(
+            select(table.c.story_id, table.c.id, audit.c.recorded_at, audit.c.what)
+            .join(audit, audit.c.about == table.c.id)
+            .where(table.c.ended_at.is_(None), audit.c.what.startswith(said, autoescape=True))
+            .order_by(audit.c.recorded_at)
+        )
+        for row in rows:
+            because = row.what.removeprefix(said)
+            first.setdefault(row.id, (row.story_id, row.id, row.recorded_at, because))
     return list(first.values())
 
 

@@ -14,7 +14,15 @@ from typing import Any
 
 from sqlalchemy import Table
 
-from bot.core.consent import AgeBand, ModelConsent, NameShown, Participation, Purpose, Release
+from bot.core.consent import (
+    AgeBand,
+    ModelConsent,
+    NameShown,
+    Offer,
+    Participation,
+    Purpose,
+    Release,
+)
 from bot.core.narrative import FailureMode, StoryOf, count_words
 from bot.core.story import (
     Commitment,
@@ -153,24 +161,19 @@ def _add_rows_of_story(rows: dict[str, list[Row]], story: Story) -> None:
         for position, reading in enumerate(story.readings)
     ]
     rows["releases"] += [
+        {"story_id": story.id, "position": position, **_release_row(release)}
+        for position, release in enumerate(story.releases)
+    ]
+    rows["offers"] += [
         {
             "story_id": story.id,
             "position": position,
-            "id": release.id,
-            "text": release.text,
-            "text_sha256": release.text_sha256,
-            "purposes": sorted(purpose.value for purpose in release.purposes),
-            "name_shown": release.name_shown.value,
-            "name": release.name,
-            "wording": release.wording,
-            "language": release.language,
-            "released_at": release.released_at,
-            "expires_at": release.expires_at,
-            "teller_share": release.teller_share,
-            "ended_at": release.ended_at,
-            "ended_because": release.ended_because,
+            **_release_row(offer.release),
+            "prompt": offer.prompt,
+            "question": offer.question,
+            "groups": json.dumps(offer.groups, ensure_ascii=False),
         }
-        for position, release in enumerate(story.releases)
+        for position, offer in enumerate(story.offers)
     ]
     rows["self_interpretations"] += [
         {
@@ -182,6 +185,24 @@ def _add_rows_of_story(rows: dict[str, list[Row]], story: Story) -> None:
         }
         for position, (field, answer) in enumerate(story.interpretation.items())
     ]
+
+
+def _release_row(release: Release) -> Row:
+    return {
+        "id": release.id,
+        "text": release.text,
+        "text_sha256": release.text_sha256,
+        "purposes": sorted(purpose.value for purpose in release.purposes),
+        "name_shown": release.name_shown.value,
+        "name": release.name,
+        "wording": release.wording,
+        "language": release.language,
+        "released_at": release.released_at,
+        "expires_at": release.expires_at,
+        "teller_share": release.teller_share,
+        "ended_at": release.ended_at,
+        "ended_because": release.ended_because,
+    }
 
 
 def from_rows(rows: Rows) -> Folder:
@@ -284,6 +305,7 @@ def _story(row: Row, rows: Rows) -> Story:
             for r in own("readings")
         ],
         releases=[release_of(r) for r in own("releases")],
+        offers=[offer_of(r) for r in own("offers")],
         submitted_at=row["submitted_at"],
         withdrawn_at=row["withdrawn_at"],
     )
@@ -306,3 +328,9 @@ def release_of(row: Mapping[str, Any]) -> Release:
         ended_at=row["ended_at"],
         ended_because=row["ended_because"],
     )
+
+
+def offer_of(row: Mapping[str, Any]) -> Offer:
+    """The offer a row of `offers` stands for."""
+    groups = tuple((group_id, title) for group_id, title in json.loads(row["groups"]))
+    return Offer(release_of(row), row["prompt"], row["question"], groups)

@@ -230,6 +230,31 @@ releases = Table(
     Column("ended_because", _WORD),
 )
 
+offers = Table(
+    "offers",
+    metadata,
+    # What organizers may post in groups: a release each, apart from those that staff can find.
+    _of_story(),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("id", _ID, nullable=False, index=True),
+    Column("text", Verbatim, nullable=False),
+    Column("text_sha256", _ID, nullable=False),
+    Column("purposes", JSON, nullable=False),
+    Column("name_shown", _WORD, nullable=False),
+    Column("name", Verbatim, nullable=False),
+    Column("wording", _WORD, nullable=False),
+    Column("language", _WORD, nullable=False),
+    Column("released_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("teller_share", Float, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Column("ended_because", _WORD),
+    Column("prompt", _ID, nullable=False, index=True),
+    Column("question", Verbatim, nullable=False),
+    # Ids and titles of the groups, as JSON text; in order.
+    Column("groups", Verbatim, nullable=False),
+)
+
 self_interpretations = Table(
     "self_interpretations",
     metadata,
@@ -374,7 +399,7 @@ audit = Table(
     Column("recorded_at", UtcDateTime, nullable=False),
 )
 
-OF_STORY = (parts, tellings, readings, releases, self_interpretations)
+OF_STORY = (parts, tellings, readings, releases, offers, self_interpretations)
 """Tables keyed by story_id, deleted with their story."""
 
 OF_FOLDER = (residents, identities, sessions, stories, *OF_STORY, shown_examples)

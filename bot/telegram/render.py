@@ -127,7 +127,8 @@ def _joined(texts: Sequence[str], lines: Sequence[Line]) -> str:
 def _stands_alone(line: Line) -> bool:
     stacked = ("closing.record", "closing.versions", "releasing.terms", "releasing.receipt",
                "rights.receipt", "rights.story_line", "example.", "care.", "releasing.confirm",
-               "releasing.uses", "practice.told", "review.", "organizing.")  # fmt: skip
+               "releasing.uses", "practice.told", "review.", "organizing.",
+               "offering.terms")  # fmt: skip
     return line.key.startswith(stacked)
 
 

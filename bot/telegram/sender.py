@@ -70,7 +70,8 @@ PARTING_SECONDS = 2.0
 
 
 class TakenAlready(Exception):
-    """Another process has an unrepeatable message: we came back too late to a lane of ours."""
+    """An unrepeatable message is not ours to send: erased since we read it, or in another process
+    that took a lane of ours which we came back to too late."""
 
 
 @dataclass
@@ -348,7 +349,7 @@ class Sender:
             except StoreUnavailable:
                 raise
             except TakenAlready:
-                log.warning("another process took a post that was ours")
+                log.warning("a post of ours was erased, or taken by another process")
                 self._over(message)
                 return
             except Exception as error:
@@ -364,8 +365,11 @@ class Sender:
             before, one.is_claimed = one.is_claimed, True
             async with self._store.work() as work:
                 is_ours = await work.outbox.sending(item.id)
+                if not is_ours and before:
+                    # Unless it was erased since: a teller may have taken their words back.
+                    is_ours = await work.outbox.one(item.id) is not None
                 await work.commit()
-            if not is_ours and not before:
+            if not is_ours:
                 raise TakenAlready
 
         async def room() -> None:

@@ -142,7 +142,7 @@ class Turns:
         if opened is None:
             return heard
         texts = {opened.language: opened.text, **opened.prompt.texts}
-        prompted = Prompted(texts, opened.prompt.move, opened.group_id)
+        prompted = Prompted(texts, opened.prompt.move, opened.group_id, opened.prompt.id)
         return replace(heard, prompted=prompted)
 
     async def _tapped(self, turn: Tapped, update_ids: list[int]) -> None:

@@ -87,9 +87,12 @@ class Settling:
             folder, _ = found
             story = next(s for s in folder.stories if s.id == story_id)
             ended = [r.ended(at, because) if r.id == release_id else r for r in story.releases]
-            if ended == story.releases:
+            offers = [
+                o.ended(at, because) if o.release.id == release_id else o for o in story.offers
+            ]
+            if ended == story.releases and offers == story.offers:
                 continue
-            story.releases = ended
+            story.releases, story.offers = ended, offers
             if story.status is StoryStatus.SUBMITTED and all(r.ended_at for r in story.releases):
                 story.status, story.submitted_at = StoryStatus.DRAFT, None
             await work.folders.save(folder)

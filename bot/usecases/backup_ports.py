@@ -66,7 +66,8 @@ class Since:
     """What ended after a backup was made, as the database that was replaced knew it.
 
     `residents` are (resident id, forgotten at), `stories` (story id, withdrawn at), `releases`
-    (story id, release id, ended at, because); all are in the restored database, and alive there.
+    (story id, id of a release or an offer, ended at, because); all are in the restored database,
+    and alive there.
     """
 
     residents: Sequence[tuple[str, datetime]] = ()

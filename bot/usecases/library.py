@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from bot.core.consent import Purpose
+from bot.core.consent import Offer, Purpose
 from bot.core.library import LibraryEntry, Place, Wanted
 from bot.core.quoting import quotation
 from bot.core.review import ReviewState
@@ -49,7 +49,8 @@ PAGE = 200
 class Been:
     """Where one story of a teller stands and has been. `note` is the latest return's.
 
-    `uses` are the live release's; `can_ask_second` while another reader may be asked for.
+    `uses` are the live release's; `can_ask_second` while another reader may be asked for; `offer`
+    is what organizers may post now.
     """
 
     story_id: str
@@ -59,6 +60,7 @@ class Been:
     places: tuple[Place, ...]
     note: str = ""
     can_ask_second: bool = False
+    offer: Offer | None = None
 
 
 class Library:
@@ -95,7 +97,7 @@ class Library:
             return [
                 await _been(work, story, now)
                 for story in stories
-                if story.releases and story.status is not StoryStatus.WITHDRAWN
+                if (story.releases or story.offers) and story.status is not StoryStatus.WITHDRAWN
             ]
 
 
@@ -392,7 +394,34 @@ async def _been(work: UnitOfWork, story: Story, now: datetime) -> Been:
         quotation(story.whole(), 8),
         tuple(p for p in Purpose if release and p in release.purposes),
         state,
-        tuple(Place(what, at, p) for what, at, p in await work.library.places(story.id)),
+        (
+            *(Place(what, at, p) for what, at, p in await work.library.places(story.id)),
+            *await _in_groups(work, story),
+        ),
         last.note if last and state is ReviewState.RETURNED else "",
         is_back,
+        story.live_offer(now),
     )
+
+
+async def _in_groups(work: UnitOfWork, story: Story) -> list[Place]:
+    """Where it stands or stood in groups: by its teller's own tap, and through organizers."""
+    own = [
+        Place("shared", release.released_at)
+        for release in story.releases
+        if Purpose.GROUP_POST in release.purposes
+    ]
+    followed = await work.practice.followed(story_id=story.id)
+    if not followed:
+        return own
+    known = await work.practice.targets({f.follow_up.group_id for f in followed})
+    titles = {t.group.id: t.group.title for t in known}
+    return own + [
+        Place(
+            f"followed_{each.fate}",
+            each.follow_up.posted_at,
+            group=titles.get(each.follow_up.group_id, "?"),
+        )
+        for each in followed
+        if each.fate != "failed"
+    ]

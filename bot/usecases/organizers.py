@@ -41,7 +41,7 @@ SAMPLE_LINK = "https://t.me/"
 
 Problem = Literal["no_groups", "no_prompt", "unknown_prompt", "unknown_group", "unknown_schedule",
                   "no_time_left", "bad_tag", "unknown_language", "already_claimed",
-                  "not_an_admin"]  # fmt: skip
+                  "not_an_admin", "not_offered", "all_told"]  # fmt: skip
 
 
 class Refused(ValueError):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
+from bot.core.consent import Offer
 from bot.core.movement import Movement, Step
 from bot.core.practice import Delivery, Fate, LeftOut, PracticePrompt, Schedule
 from bot.usecases.ports import Group
@@ -55,6 +56,40 @@ class Outcome:
     fate: Fate
     reason: str | None
     people: Mapping[Step, int]
+
+
+@dataclass(frozen=True)
+class Offered:
+    """What a teller lets organizers post, with the story it is from. No identity."""
+
+    story_id: str
+    offer: Offer
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    """One post that told one group what came of a prompt; for each `act` a group has one.
+
+    `act` is the id of the offer that it shows, or of one telling of numbers; `story_id` is None
+    for numbers.
+    """
+
+    id: str
+    act: str
+    group_id: str
+    prompt_id: str
+    posted_at: datetime
+    outbox_id: int
+    story_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A follow-up and what became of it; `reason` is an error's class name."""
+
+    follow_up: FollowUp
+    fate: Fate | Literal["taken_back"]
+    reason: str | None = None
 
 
 class Practice(Protocol):
@@ -176,6 +211,28 @@ class Practice(Protocol):
 
     async def moved(self, group_id: str, telegram_id: int, kind: Movement, at: datetime) -> bool:
         """Count a person once for a kind of movement in a group; False when counted before."""
+        ...
+
+    # closing the loop
+
+    async def asked(self, prompt_id: str) -> frozenset[str]:
+        """The groups a prompt was posted in."""
+        ...
+
+    async def offers(self, prompt_id: str, now: datetime) -> list[Offered]:
+        """What tellers offer for follow-ups to a prompt at `now`, oldest first."""
+        ...
+
+    async def hold_offer(self, offer_id: str, now: datetime) -> bool:
+        """Keep its teller from ending an offer until the commit; False when it stands no more."""
+        ...
+
+    async def follow_up(self, posts: Sequence[FollowUp]) -> None:
+        """Keep them. Conflict when a group would have one of an act twice."""
+        ...
+
+    async def followed(self, act: str | None = None, story_id: str | None = None) -> list[Followed]:
+        """Follow-ups of one act, of one story, or all of them; oldest first."""
         ...
 
     # results

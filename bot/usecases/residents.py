@@ -18,7 +18,9 @@ from bot.core.practice import LeftOut
 from bot.core.story import Folder, Identity, Resident, Session
 from bot.core.turn import (
     Abilities,
+    AskedGroup,
     EraseEverything,
+    FindAsked,
     FindExample,
     FindGroup,
     Finding,
@@ -228,6 +230,16 @@ class Residents:
             return FoundGroup(targets[0].group.title, trouble)
         return FoundGroup(targets[0].group.title, "gone" if reason is not None else None)
 
+    async def _asked(self, prompt_id: str, first: str) -> list[AskedGroup]:
+        """Groups that had a prompt and can be posted in, `first` leading, the others by title."""
+        async with self._store.work() as work:
+            asked = await work.practice.asked(prompt_id)
+            targets = await work.practice.targets({first, *asked})
+            paused = await work.recipients.paused()
+        there = [t.group for t in targets if out_of_reach(t, paused, None) is None]
+        there.sort(key=lambda g: (g.id != first, g.title.casefold(), g.id))
+        return [AskedGroup(group.id, group.title) for group in there]
+
     # -- findings -------------------------------------------------------------------------------
 
     async def _converse(self, folder: Folder, heard: Heard) -> list[Move]:
@@ -262,6 +274,8 @@ class Residents:
                 return await self._screener.privacy(text, language)
             case FindGroup(group_id):
                 return await self._group(group_id)
+            case FindAsked(prompt_id, first):
+                return await self._asked(prompt_id, first)
             case FindExample(move, near):
                 try:
                     async with asyncio.timeout(EXAMPLE_PATIENCE):

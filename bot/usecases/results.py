@@ -11,18 +11,22 @@ from bot.core.movement import ALL, Cell, Movement, Shown, Step, shown
 from bot.core.practice import PracticePrompt
 from bot.usecases.people import Actor, require
 from bot.usecases.ports import Store
-from bot.usecases.practice_ports import Outcome
+from bot.usecases.practice_ports import Followed, Outcome
 
 
 @dataclass(frozen=True)
 class Posts:
-    """Deliveries by what became of them; `failed` and `left_out` by reason."""
+    """Deliveries by what became of them; `failed` and `left_out` by reason.
+
+    `taken_back`: follow-ups whose teller withdrew their words, before or after they were posted.
+    """
 
     posted: int = 0
     waiting: int = 0
     unknown: int = 0
     failed: Mapping[str, int] = field(default_factory=dict)
     left_out: Mapping[str, int] = field(default_factory=dict)
+    taken_back: int = 0
 
 
 @dataclass(frozen=True)
@@ -45,12 +49,23 @@ class Moved:
 
 
 @dataclass(frozen=True)
+class Told:
+    """What became of follow-ups to one prompt: those with numbers, or those with tellers' words."""
+
+    prompt_id: str
+    title: str
+    has_words: bool
+    posts: Posts
+
+
+@dataclass(frozen=True)
 class Unsure:
-    """A delivery of which nobody knows whether it arrived."""
+    """A post of which nobody knows whether it arrived: a prompt, or a follow-up to one."""
 
     group: str
     prompt: str
     due_at: datetime
+    is_follow_up: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,6 +78,7 @@ class Results:
     weeks: tuple[Row, ...]
     movement: tuple[Moved, ...]
     unsure: tuple[Unsure, ...]
+    follow_ups: tuple[Told, ...] = ()
 
 
 class ResultsBoard:
@@ -85,6 +101,7 @@ class ResultsBoard:
             moved = await work.practice.movement()
             titles = {t.group.id: t.group.title for t in await work.practice.targets()}
             own = {p.id: p for p in await work.practice.prompts()}
+            followed = await work.practice.followed()
         prompts = {**self._library, **own}
         begins = {p: _begins(prompts[p].text(self._languages[0])) for p in prompts}
         reached = [o for o in outcomes if o.fate in ("posted", "unknown")]
@@ -112,7 +129,18 @@ class ResultsBoard:
                 Unsure(titles.get(o.group_id, "?"), begins.get(o.prompt_id, "?"), o.due_at)
                 for o in outcomes
                 if o.fate == "unknown"
+            )
+            + tuple(
+                Unsure(
+                    titles.get(f.follow_up.group_id, "?"),
+                    begins.get(f.follow_up.prompt_id, "?"),
+                    f.follow_up.posted_at,
+                    is_follow_up=True,
+                )
+                for f in followed
+                if f.fate == "unknown"
             ),
+            _told(followed, begins),
         )
 
 
@@ -152,8 +180,20 @@ def _moved(counts: Mapping[tuple[str, Movement], int]) -> dict[str, dict[Movemen
     return {g: {kind: tables["group"][g][kind.value] for kind in Movement} for g in groups}
 
 
-def _posts(outcomes: Iterable[Outcome]) -> Posts:
-    fates = {"posted": 0, "waiting": 0, "unknown": 0}
+def _told(followed: Iterable[Followed], begins: Mapping[str, str]) -> tuple[Told, ...]:
+    """Follow-ups by prompt and by whether they show words. Which teller's is not told apart."""
+    by_kind: dict[tuple[str, bool], list[Followed]] = {}
+    for each in followed:
+        kind = (each.follow_up.prompt_id, each.follow_up.story_id is not None)
+        by_kind.setdefault(kind, []).append(each)
+    return tuple(
+        Told(prompt_id, begins.get(prompt_id, "?"), has_words, _posts(those))
+        for (prompt_id, has_words), those in by_kind.items()
+    )
+
+
+def _posts(outcomes: Iterable[Outcome | Followed]) -> Posts:
+    fates = {"posted": 0, "waiting": 0, "unknown": 0, "taken_back": 0}
     failed: dict[str, int] = {}
     left_out: dict[str, int] = {}
     for outcome in outcomes:
@@ -162,7 +202,9 @@ def _posts(outcomes: Iterable[Outcome]) -> Posts:
         else:
             reasons = failed if outcome.fate == "failed" else left_out
             reasons[outcome.reason or "?"] = reasons.get(outcome.reason or "?", 0) + 1
-    return Posts(fates["posted"], fates["waiting"], fates["unknown"], failed, left_out)
+    return Posts(
+        fates["posted"], fates["waiting"], fates["unknown"], failed, left_out, fates["taken_back"]
+    )
 
 
 def _steps(found: Mapping[str, Shown]) -> dict[Step, Shown]:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from bot.core.consent import AgeBand, Offer, Purpose
+from bot.core.narrative import StoryOf
+from bot.core.practice import Aim, Delivery, Schedule
+from bot.core.schedule import Rule
 from bot.store.database import open_store
-from bot.usecases.ports import Group
+from bot.usecases.ports import Group, OutboxItem
 from tests.commands.shell import coach_here as coach
 from tests.databases import database
+from tests.store.samples import a_newcomer, a_release, a_story
 
 
 @pytest.fixture
@@ -152,3 +158,68 @@ def test_a_picture_that_cannot_be_drawn_is_refused_in_one_sentence(
     ended = coach(home, "prompts", "results", *options)
     assert ended.code == code and said in ended.err and ended.err.count("\n") == 1
     assert not (home.parent / "x.png").exists()
+
+
+def followed_home(home: Path) -> None:
+    """The group had a prompt, and somebody lends words for it."""
+
+    async def save() -> None:
+        store = await open_store(database(home))
+        now = datetime.now(UTC)
+        folder = a_newcomer()
+        folder.resident.age_band = AgeBand.ADULT
+        story = a_story("s-1", "She opened.")
+        story.withdrawn_at, story.offers = None, []
+        words = story.parts[StoryOf.SELF].text
+        release = replace(
+            a_release("off-1", words),
+            purposes=frozenset({Purpose.FOLLOW_UP}),
+            expires_at=now + timedelta(days=9),
+        )
+        story.offers = [Offer(release, "us-who-came", "Who came?", (("g1", "Hill [b]"),))]
+        folder.stories = [story]
+        plan = Schedule(
+            "s", ("us-who-came",), Aim(), Rule.right_now(now), None, now, now, ended_at=now
+        )
+        async with store.work() as work:
+            await work.folders.save(folder)
+            await work.practice.save_schedule(plan)
+            (item,) = await work.outbox.add([OutboxItem(-1, {}, urgency="push")])
+            await work.outbox.sent(item, 5)
+            made = Delivery(
+                "d", "s", "now", "g1", "us-who-came", "es", "p_" + "x" * 22, now, now, item
+            )
+            await work.practice.claim([made], {"d"})
+            await work.commit()
+        await store.close()
+
+    asyncio.run(save())
+
+
+def test_groups_are_told_numbers_or_lent_words_once_and_the_fate_is_listed(home: Path) -> None:
+    followed_home(home)
+    offers = coach(home, "prompts", "offers", "us-who-came", "--json")
+    (offer,) = [json.loads(line) for line in offers.out.splitlines()]
+    assert offer["offer"] == "off-1" and offer["groups"] == ["Hill [b]"]
+    assert "Amina" not in offers.out and "r-1" not in offers.out
+    told = ("prompts", "tell", "us-who-came", "--offer", "off-1")
+    dry = coach(home, *told, "--dry-run")
+    assert offer["text"] in dry.out and "Nothing was done. It would go to 1 group." in dry.out
+    assert coach(home, "prompts", "results", "--json").out.count('"with"') == 0
+    done = coach(home, *told)
+    assert done.code == 0 and "On its way to 1 group" in done.out
+    again = coach(home, *told)
+    assert again.code == 1 and "has had it already; nothing was posted" in again.err
+    numbers = coach(home, "prompts", "tell", "us-who-came", "--json")
+    assert json.loads(numbers.out)["posted"] == 1
+    found = json.loads(coach(home, "prompts", "results", "--json").out)["follow_ups"]
+    assert [(f["with"], f["waiting"]) for f in found] == [("words", 1), ("numbers", 1)]
+    shown = coach(home, "prompts", "results").out
+    assert "words" in shown and offer["text"] not in shown
+    for what, says in (
+        (["nope"], "There is no such prompt"),
+        (["us-who-came", "--offer", "x"], "That is not offered"),
+        (["now-one-yes"], "No group had that prompt"),
+    ):
+        refused = coach(home, "prompts", "tell", *what)
+        assert refused.code == 1 and refused.err.startswith(says)

@@ -6,9 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+from telegram import Bot
+from telegram.error import BadRequest
 
 from bot.console.botapi import BotApi
 from bot.console.ledger import Ledger
+from bot.console.request import InProcessRequest
 from tests.console.conftest import EchoHost
 
 SECRET = "my mother at the stop"
@@ -93,3 +96,20 @@ def test_a_full_disk_hands_out_no_id(tmp_path: Path, monkeypatch: pytest.MonkeyP
             ledger.next_id("update")
     assert list(tmp_path.iterdir()) == []
     assert ledger.next_id("update") == 1
+
+
+async def test_a_group_of_an_earlier_run_can_be_posted_in_and_a_person_of_one_cannot(
+    tmp_path: Path,
+) -> None:
+    before = BotApi(tmp_path / "console.json")
+    ana, hall = before.person("Ana"), before.group("Hall")
+    ana.starts()
+    hall.add_bot(ana)
+    api = BotApi(tmp_path / "console.json")
+    async with Bot(api.token, request=InProcessRequest(api)) as bot:
+        await bot.send_message(hall.id, "practice")
+        with pytest.raises(BadRequest, match="not found"):
+            await bot.send_message(ana.id, "nobody would ever read this")
+    again = api.group("Hall")
+    assert again.chat.name == "Hall"
+    assert [e.text for e in api.transcript(again) if e.who == "bot"] == ["practice"]

@@ -10,13 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from bot.core.consent import Offer, Purpose
 from bot.core.movement import Movement, Step
 from bot.core.narrative import Element
 from bot.core.practice import Aim, Delivery, LeftOut, PracticePrompt, Schedule, Season
 from bot.core.schedule import Quiet, Repeat, Rule
+from bot.core.story import Folder, Story, StoryStatus
 from bot.usecases.ports import Conflict, Grant, Group, Invitation, OutboxItem, Store
-from tests.store.places import PLACES, opened
-from tests.store.samples import NOW
+from bot.usecases.practice_ports import FollowUp, Offered
+from tests.store.places import ON_DISK, PLACES, opened
+from tests.store.samples import NOW, a_newcomer, a_release, a_story
 
 LATER = NOW + timedelta(days=1)
 
@@ -222,3 +225,175 @@ async def test_prompts_tags_and_claims_are_kept(store: Store) -> None:
         assert (target.tags, target.claimed_by, target.claimed_at) == ({"south"}, 9, NOW)
         assert await work.practice.targets({"g2"}) == []
         assert isinstance(target.claimed_at, datetime)
+
+
+# -- closing the loop ---------------------------------------------------------------------------
+
+
+def an_offer(offer_id: str = "off-9", text: str = "I stayed.", prompt: str = "a") -> Offer:
+    """Live words for two groups."""
+    release = replace(a_release(offer_id, text), purposes=frozenset({Purpose.FOLLOW_UP}))
+    return Offer(release, prompt, "Who stayed?", (("g1", "Hill"), ("g2", "Quay")))
+
+
+async def offered(store: Store, *offers: Offer) -> Folder:
+    """A folder whose story has these offers and no others, saved."""
+    folder = a_newcomer()
+    folder.stories = [a_story()]
+    folder.stories[0].withdrawn_at = None
+    folder.stories[0].offers = list(offers)
+    async with store.work() as work:
+        await work.folders.save(folder)
+        await work.commit()
+    return folder
+
+
+async def test_only_live_offers_for_a_prompt_are_found_oldest_first(store: Store) -> None:
+    first = an_offer("off-1")
+    later = an_offer("off-2")
+    later = replace(later, release=replace(later.release, released_at=LATER))
+    ended = an_offer("off-3").ended(NOW, "edited")
+    await offered(store, later, first, ended, an_offer("off-4", prompt="b"))
+    async with store.work() as work:
+        assert await work.practice.offers("a", NOW) == [
+            Offered("s-1", first),
+            Offered("s-1", later),
+        ]
+        assert await work.practice.offers("c", NOW) == []
+        assert await work.practice.offers("a", first.release.expires_at) == []
+
+
+async def test_an_offer_is_held_while_it_stands(store: Store) -> None:
+    folder = await offered(store, an_offer("off-1"), an_offer("off-2").ended(NOW, "edited"))
+    async with store.work() as work:
+        assert await work.practice.hold_offer("off-1", NOW)
+        assert not await work.practice.hold_offer("off-2", NOW)
+        assert not await work.practice.hold_offer("off-9", NOW)
+        assert not await work.practice.hold_offer("off-1", NOW + timedelta(days=366))
+    folder.stories[0].void_releases(LATER, "revoked")
+    async with store.work() as work:
+        await work.folders.save(folder)
+        await work.commit()
+    async with store.work() as work:
+        assert not await work.practice.hold_offer("off-1", LATER)
+
+
+async def test_what_became_of_a_follow_up_is_seen_and_a_group_has_one_of_an_act(
+    store: Store,
+) -> None:
+    async with store.work() as work:
+        ids = await work.outbox.add([OutboxItem(-1, {}, urgency="push")] * 4)
+        posts = [
+            FollowUp(f"f-{n}", "off-1", f"g{n}", "a", NOW, item, "s-1" if n < 3 else None)
+            for n, item in enumerate(ids, 1)
+        ]
+        await work.practice.follow_up(posts)
+        await work.outbox.sent(ids[0], 5)
+        await work.outbox.failed(ids[1], "BadRequest")
+        await work.outbox.unknown(ids[2], "TimedOut")
+        await work.commit()
+    async with store.work() as work:
+        found = await work.practice.followed()
+        assert [f.follow_up for f in found] == posts
+        assert [(f.fate, f.reason) for f in found] == [
+            ("posted", None), ("failed", "BadRequest"), ("unknown", "TimedOut"), ("waiting", None),
+        ]  # fmt: skip
+        of_story = await work.practice.followed(story_id="s-1")
+        assert [f.follow_up.id for f in of_story] == ["f-1", "f-2"]
+        assert await work.practice.followed(act="off-2") == []
+        assert len(await work.practice.followed(act="off-1")) == 4
+    async with store.work() as work:
+        with pytest.raises(Conflict):
+            await work.practice.follow_up([replace(posts[0], id="f-9")])
+
+
+async def test_the_groups_a_prompt_was_posted_in_are_those_where_it_arrived(store: Store) -> None:
+    async with store.work() as work:
+        await work.practice.save_schedule(a_schedule())
+        ids = await work.outbox.add([OutboxItem(-1, {}, urgency="push")] * 2)
+        claims = [replace(a_delivery(n, f"g{n}"), outbox_id=item) for n, item in enumerate(ids, 1)]
+        await work.practice.claim(claims, set())
+        await work.outbox.sent(ids[0], 5)
+        assert await work.practice.asked("a") == {"g1"}
+        assert await work.practice.asked("b") == frozenset()
+
+
+async def test_a_message_that_was_erased_is_not_taken_for_sending(store: Store) -> None:
+    async with store.work() as work:
+        (gone,) = await work.outbox.add([OutboxItem(-1, {}, urgency="push")])
+        await work.outbox.failed(gone, "Erased")
+        await work.commit()
+    async with store.work() as work:
+        assert not await work.outbox.sending(gone)
+        assert not await work.outbox.sending(10_000)
+        await work.commit()
+
+
+@pytest.mark.parametrize("place", ON_DISK)
+async def test_an_offer_ended_while_it_is_being_posted_takes_the_post_with_it(
+    place: str, tmp_path: Path
+) -> None:
+    async with opened(place, tmp_path) as store:
+        folder = await offered(store, an_offer("off-1"))
+
+        async def take_back() -> None:
+            folder.stories[0].void_releases(LATER, "revoked")
+            async with store.work() as work:
+                await work.folders.save(folder)
+                await work.commit()
+
+        async with store.work() as work:
+            assert await work.practice.hold_offer("off-1", NOW)
+            taking = asyncio.create_task(take_back())
+            await asyncio.sleep(0.3)
+            assert not taking.done(), "whoever posts holds it until the commit"
+            words = {"kind": "say", "lines": [["x", {"offer": "off-1"}, {}]]}
+            (item,) = await work.outbox.add([OutboxItem(-1, words, urgency="push", story="s-1")])
+            await work.practice.follow_up([FollowUp("f-1", "off-1", "g1", "a", NOW, item, "s-1")])
+            await work.commit()
+        await taking
+        async with store.work() as work:
+            assert await work.outbox.one(item) is None
+            assert [f.fate for f in await work.practice.followed()] == ["taken_back"]
+
+
+@pytest.mark.parametrize("place", ON_DISK)
+@pytest.mark.parametrize("why", ["withdrawn", "forgotten", "revoked", "edited"])
+async def test_ending_an_offer_takes_back_what_waits_and_what_stands(
+    place: str, why: str, tmp_path: Path
+) -> None:
+    async with opened(place, tmp_path) as store:
+        folder = await offered(store, an_offer("off-1"))
+        async with store.work() as work:
+            words = {"kind": "say", "lines": [["x", {"story": "s-1", "offer": "off-1"}, {}]]}
+            ids = await work.outbox.add(
+                [OutboxItem(-n, words, urgency="push", repeatable=False, story="s-1")
+                 for n in (1, 2, 3)]
+            )  # fmt: skip
+            await work.practice.follow_up(
+                [FollowUp(f"f-{n}", "off-1", f"g{n}", "a", NOW, item, "s-1")
+                 for n, item in enumerate(ids)]
+            )  # fmt: skip
+            await work.outbox.sent(ids[1], 77)
+            await work.outbox.unknown(ids[2], "TimedOut")
+            await work.commit()
+        async with store.work() as work:
+            if why == "forgotten":
+                await work.folders.erase("r-1", LATER)
+            elif why == "withdrawn":
+                folder.stories = [Story("s-1", "en", NOW, StoryStatus.WITHDRAWN)]
+                folder.stories[0].withdrawn_at = LATER
+                await work.folders.save(folder)
+            else:
+                folder.stories[0].void_releases(LATER, why)
+                await work.folders.save(folder)
+            await work.commit()
+        async with store.work() as work:
+            assert await work.outbox.one(ids[0]) is None
+            fates = [f.fate for f in await work.practice.followed()]
+            down = [i.body["message"] for i in await work.outbox.waiting()
+                    if i.body["kind"] == "take_down"]  # fmt: skip
+        if why == "edited":
+            assert fates == ["taken_back", "posted", "unknown"] and down == []
+        else:
+            assert fates == ["taken_back", "taken_back", "unknown"] and down == ids[1:]

@@ -381,8 +381,9 @@ async def test_erasing_leaves_nothing_of_the_resident_and_all_of_the_others(stor
     async with store.work() as work:
         receipts = await work.folders.erase("r-1", at)
         await work.commit()
-    # 3 of identity, 2 examples, 2 stories of 3 parts, 6 tellings, 1 reading, 2 releases, 3 answers
-    assert [(r.place, r.count) for r in receipts] == [("database", 25), ("inbox", 1), ("outbox", 2)]
+    # 3 of identity, 2 examples, 2 stories of 3 parts, 6 tellings, 1 reading, 2 releases, 1 offer,
+    # 3 answers
+    assert [(r.place, r.count) for r in receipts] == [("database", 26), ("inbox", 1), ("outbox", 2)]
     assert {r.erased_at for r in receipts} == {at}
     held = await everything_held(store)
     for trace in ("periwinkle", "7001", "'r-1'"):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.quoting import cleaned, has_words, quotation, shingles, teller_share
+from bot.core.quoting import cleaned, has_words, quotation, shingles, teller_share, verbatim
 
 LONG = "it was the winter the boiler died and I heard coughing through the wall of number nine"
 
@@ -84,3 +84,23 @@ def test_cleaning_twice_changes_nothing_more_and_keeps_every_letter(text: str) -
         return [c for c in s if unicodedata.category(c)[0] in "LNS"]
 
     assert letters(once) == letters(text)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("My hand went up.", "My hand\nwent up."),
+        ("  “my HAND  went up”", "My hand\nwent up"),
+        ("don't you", "Don’t you"),
+        ("went up. “Don't you dare,” she said", "went up. “Don’t you dare,” she said"),
+        ('"don\'t you dare,"', "“Don’t you dare,”"),
+        ("hand went down", None),
+        ("y hand", None),
+        ("…", None),
+        ("", None),
+        (".*", None),
+    ],
+)
+def test_a_passage_is_found_as_it_stands_or_not_at_all(wanted: str, found: str | None) -> None:
+    story = "My hand\nwent up. “Don’t you dare,” she said."
+    assert verbatim(wanted, story) == found

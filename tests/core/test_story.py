@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.core.consent import Purpose
+from bot.core.consent import NameShown, Offer, Purpose, Release, text_hash
 from bot.core.holding import as_json, as_lines
 from bot.core.narrative import Element, StoryOf, count_words, speaking_seconds
 from bot.core.story import Origin, Story
@@ -134,3 +134,47 @@ def test_my_data_can_be_said_in_every_language(language: str) -> None:
     alone = full()
     for line in as_lines(alone.folder, alone.clock.now() + timedelta(days=1)):
         assert catalogue().text(line, language)
+
+
+def offering(story: Story, text: str) -> Offer:
+    """Words of the story, offered for half a year."""
+    until = A_TUESDAY + timedelta(days=182)
+    release = Release(
+        "off-1", text, text_hash(text), frozenset({Purpose.FOLLOW_UP}), NameShown.NONE, "",
+        "2026-11", "en", A_TUESDAY, until,
+    )  # fmt: skip
+    offer = Offer(release, "door", "Who opened a door?", (("g-1", "Hall"),))
+    story.offers.append(offer)
+    return offer
+
+
+def told(text: str = "She knocked. I opened.") -> Story:
+    story = Story("s", "en", A_TUESDAY)
+    story.parts[StoryOf.SELF].tell(text, Origin.TOLD, A_TUESDAY)
+    return story
+
+
+def test_an_offer_stands_while_its_words_do_and_is_no_release_for_anybody_else() -> None:
+    story = told()
+    offer = offering(story, "She knocked.")
+    assert story.live_offer(A_TUESDAY) == offer
+    assert story.live_release(A_TUESDAY) is None, "staff find nothing to review"
+    assert story.live_offer(offer.release.expires_at) is None
+    story.parts[StoryOf.SELF].tell("I opened.", Origin.EDITED, A_TUESDAY)
+    assert story.live_offer(A_TUESDAY) is None
+
+
+@pytest.mark.parametrize("because", ["edited", "revoked", "withdrawn"])
+def test_whatever_ends_a_release_ends_an_offer(because: str) -> None:
+    story = told()
+    offering(story, "She knocked.")
+    assert story.void_releases(A_TUESDAY, because), "there was something to end"
+    assert story.live_offer(A_TUESDAY) is None
+    assert story.offers[0].release.ended_because == because
+
+
+def test_another_release_of_the_story_leaves_an_offer_standing() -> None:
+    story = told()
+    offer = offering(story, story.whole())
+    assert not story.void_releases(A_TUESDAY, "replaced")
+    assert story.live_offer(A_TUESDAY) == offer

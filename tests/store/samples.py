@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
-from bot.core.consent import AgeBand, NameShown, Participation, Purpose, Release, text_hash
+from bot.core.consent import (
+    AgeBand,
+    NameShown,
+    Offer,
+    Participation,
+    Purpose,
+    Release,
+    text_hash,
+)
 from bot.core.narrative import FailureMode, StoryOf
 from bot.core.story import (
     Commitment,
@@ -68,6 +77,9 @@ def a_story(story_id: str = "s-1", words: str = "The landlord came at dawn.") ->
         a_release("rel-1", "An older text.").ended(NOW, "edited"),
         a_release("rel-2", story.whole()),
     ]
+    words = story.parts[StoryOf.SELF].text
+    offered = replace(a_release("off-1", words), purposes=frozenset({Purpose.FOLLOW_UP}))
+    story.offers = [Offer(offered, "door", "Who opened a door?", (("g-1", "Hill"), ("g-2", "ñ")))]
     story.status = StoryStatus.SUBMITTED
     story.submitted_at = NOW + timedelta(hours=1)
     story.withdrawn_at = NOW + timedelta(days=9)
@@ -151,6 +163,9 @@ _releases = st.builds(
     st.none() | _moments,
     st.sampled_from([None, "edited", "revoked"]),
 )
+_offers = st.builds(
+    Offer, _releases, _ids, _typed, st.lists(st.tuples(_ids, _typed), max_size=2).map(tuple)
+)
 
 
 @st.composite
@@ -177,6 +192,7 @@ def _stories(draw: st.DrawFn, story_id: str) -> Story:
         kept_passages=tuple(draw(st.lists(_typed, max_size=2))),
         readings=draw(st.lists(_readings, max_size=2)),
         releases=draw(st.lists(_releases, max_size=2)),
+        offers=draw(st.lists(_offers, max_size=2)),
         submitted_at=draw(st.none() | _moments),
         withdrawn_at=draw(st.none() | _moments),
     )

@@ -323,6 +323,7 @@ async def test_decisions_are_audited_without_words_or_names(store: SqlStore) -> 
         await work.folders.save(folder)
         story = folder.stories[0]
         story.releases = [r.ended(NOW, "revoked") for r in story.releases]
+        story.offers = [o.ended(NOW, "revoked") for o in story.offers]
         await work.folders.save(folder)
         await work.folders.erase("r-1", NOW)
         await work.commit()
@@ -341,11 +342,13 @@ async def test_decisions_are_audited_without_words_or_names(store: SqlStore) -> 
         ("released", "rel-1"),
         ("release_edited", "rel-1"),
         ("released", "rel-2"),
+        ("offered", "off-1"),
         ("withdrawn", "r-1-s-1"),
         ("release_revoked", "rel-2"),
+        ("offer_revoked", "off-1"),
         ("erased", None),
     ]
-    assert [tuple(row) for row in erasures] == [("database", 25), ("inbox", 0), ("outbox", 0)]
+    assert [tuple(row) for row in erasures] == [("database", 26), ("inbox", 0), ("outbox", 0)]
     assert "'r-1'" not in held
     assert "Amina" not in held
 

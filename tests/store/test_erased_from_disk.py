@@ -105,7 +105,7 @@ async def test_a_withdrawn_storys_words_are_in_no_byte(
         folder.stories[1] = Story("s-1", "en", NOW, StoryStatus.WITHDRAWN)
     else:
         story = folder.stories[1]
-        story.releases = []
+        story.releases, story.offers = [], []
         for part in story.parts.values():
             part.tellings = []
             part.tell("Something else.", Origin.TOLD, NOW)

@@ -23,6 +23,7 @@ from bot.store.database import migrate, open_store
 from bot.store.migrations import HEAD, REVISIONS
 from bot.store.tables import metadata
 from bot.usecases.ports import OutboxItem, StoreUnavailable
+from tests.store.samples import a_story
 
 pytestmark = pytest.mark.sqlite_file("revision by revision; PostgreSQL begins with the newest")
 
@@ -163,6 +164,47 @@ async def test_what_waited_before_the_outbox_knew_more_are_replies_that_may_repe
         (item,) = await work.outbox.waiting()
         assert item == OutboxItem(7, {}, 1, 0, "reply", True, None)
         await work.outbox.failed(1, "Erased")
+    await store.close()
+
+
+async def test_a_database_from_before_follow_ups_keeps_its_stories_and_can_be_lent_from(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "coach.db"
+    engine = create_engine(f"sqlite:///{path}")
+    scripts = _scripts()
+    before = next(n for n, s in enumerate(scripts) if s.revision == "20261130_follow_ups")
+    with engine.begin() as connection:
+        context = MigrationContext.configure(connection, opts={"render_as_batch": True})
+        with Operations.context(context):
+            for script in scripts[:before]:
+                script.module.upgrade()
+        last = scripts[before - 1].revision
+        connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+        connection.exec_driver_sql(f"INSERT INTO alembic_version VALUES ('{last}')")
+        connection.exec_driver_sql(
+            "INSERT INTO residents (id, joined_at, last_seen_at) VALUES"
+            " ('r-1', '2026-11-01 00:00:00', '2026-11-01 00:00:00')"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO identities (resident_id, telegram_id, chat_id, name, name_folded)"
+            " VALUES ('r-1', 7, 7, 'Ana', 'ana')"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO sessions (resident_id, step, turn, version, notes)"
+            " VALUES ('r-1', 'done', 1, 1, '{}')"
+        )
+    engine.dispose()
+    store = await open_store(f"sqlite:///{path}")
+    async with store.work() as work:
+        folder = await work.folders.by_chat(7)
+        assert folder is not None and await work.practice.followed() == []
+        folder.stories = [a_story()]
+        await work.folders.save(folder)
+        await work.commit()
+    async with store.work() as work:
+        kept = await work.folders.by_chat(7)
+        assert kept is not None and kept.stories[0].offers == a_story().offers
     await store.close()
 
 

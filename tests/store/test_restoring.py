@@ -20,7 +20,8 @@ import pytest
 from sqlalchemy import Connection
 
 import bot.store.restore as store_restore
-from bot.core.consent import ModelConsent
+from bot.core.consent import ModelConsent, Offer, Purpose
+from bot.core.narrative import StoryOf
 from bot.core.story import Folder
 from bot.store import neutral
 from bot.store.backup import back_up
@@ -34,7 +35,7 @@ from bot.usecases.staff import Staff
 from tests.fakes import FixedClock, catalogue
 from tests.store.filling import held
 from tests.store.places import ON_DISK, everything_held
-from tests.store.samples import an_update
+from tests.store.samples import a_release, an_update
 from tests.store.test_backup import fresh, within
 from tests.usecases.library_world import HOLDERS, World
 from tests.usecases.pushing_world import ORGANIZER, plan, weekly
@@ -163,6 +164,40 @@ async def test_ended_permissions_ended_when_they_did(url: str, tmp_path: Path) -
         assert (release.ended_at, release.ended_because) == (at, "revoked")
         (folder,) = await work.folders.by_reference(people.withdraws.resident.id)
         assert folder.stories[0].withdrawn_at == at
+
+
+async def test_words_lent_to_organizers_and_taken_back_since_are_not_lent_again(
+    url: str, tmp_path: Path
+) -> None:
+    async with world(url) as w:
+        lends, takes_back = [await w.teller(words=f"Story {n}.") for n in (1, 2)]
+        async with w.store.work() as work:
+            for teller in (lends, takes_back):
+                (folder,) = await work.folders.by_reference(teller.resident.id)
+                story, until = folder.stories[0], CLOCK.now() + timedelta(days=90)
+                release = replace(
+                    a_release(a_number(), story.parts[StoryOf.SELF].text),
+                    purposes=frozenset({Purpose.FOLLOW_UP}),
+                    expires_at=until,
+                )
+                story.offers = [Offer(release, "us-who-came", "Who came?", (("g1", "Hill"),))]
+                await work.folders.save(folder)
+            await work.commit()
+        path = await backed_up(url, tmp_path / "a.backup")
+        at = CLOCK.now()
+        async with w.store.work() as work:
+            (folder,) = await work.folders.by_reference(takes_back.resident.id)
+            folder.stories[0].offers = [o.ended(at, "revoked") for o in folder.stories[0].offers]
+            await work.folders.save(folder)
+            await work.commit()
+        CLOCK.passes(minutes=5)
+    await restored(url, path)
+    async with world(url) as w, w.store.work() as work:
+        (folder,) = await work.folders.by_reference(takes_back.resident.id)
+        (offer,) = folder.stories[0].offers
+        assert (offer.release.ended_at, offer.release.ended_because) == (at, "revoked")
+        (folder,) = await work.folders.by_reference(lends.resident.id)
+        assert folder.stories[0].live_offer(CLOCK.now()) is not None
 
 
 async def test_restoring_again_and_again_ends_the_same(url: str, tmp_path: Path) -> None:

@@ -519,6 +519,11 @@ async def test_a_second_tap_or_a_lost_right_posts_no_follow_up(campaign: Campaig
     assert len(campaign.in_hall()) == before + 1
     await campaign.home()
     await campaign.does("results", "follow")
+    said = await campaign.press(campaign.labels()[0])
+    assert campaign.text("refused.all_told") in said[-1], "numbers are told once a day"
+    campaign.stage.clock.at += timedelta(days=1)
+    await campaign.home()
+    await campaign.does("results", "follow")
     await campaign.press(campaign.labels()[0])
     async with campaign.stage.store.work() as work:
         await work.roles.revoke(campaign.marta.id, campaign.stage.clock.now())

@@ -28,7 +28,7 @@ from bot.core.turn import Choice, Hand, Line, Say, Scrub
 from bot.telegram import sender as sending_room
 from bot.telegram.refusals import Closed, Moved, NotSent, Slow, Unsure, meaning
 from bot.telegram.refusals import Refused as NeverAgain
-from bot.usecases.ports import PauseReason
+from bot.usecases.ports import OutboxItem, PauseReason, UnitOfWork
 from tests.telegram.sending import Desk, said, sending
 from tests.telegram.stage import eventually
 
@@ -120,6 +120,32 @@ async def test_a_group_post_is_on_its_way_on_disk_before_telegram_hears_of_it(de
     await asyncio.gather(*tasks)
     assert seen[0] in ({"sending": 1}, {"sent": 1})
     assert desk.texts(crowd) == ["practice"]
+
+
+@pytest.mark.parametrize("tried_before", [False, True])
+async def test_a_group_post_erased_after_it_was_read_is_not_sent(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, tried_before: bool
+) -> None:
+    crowd = await desk.group()
+    read, reads = sending_room._about, 0
+    if tried_before:
+        desk.api.faults.plan("sendMessage", ConnectionLost(), chat_id=crowd.id)
+
+    async def erased_meanwhile(work: UnitOfWork, item: OutboxItem) -> int | None:
+        nonlocal reads
+        reads += 1
+        if tried_before and reads == 1:
+            return await read(work, item)
+        async with desk.store.work() as other:
+            await other.outbox.failed(item.id or 0, "Erased")
+            await other.commit()
+        return await read(work, item)
+
+    monkeypatch.setattr(sending_room, "_about", erased_meanwhile)
+    await desk.queue(crowd.id, "practice", **POST)
+    await desk.settled()
+    assert desk.texts(crowd) == []
+    assert await desk.counts() == {"failed": 1}
 
 
 async def test_a_group_post_found_on_its_way_at_the_start_is_unknown_and_not_sent(

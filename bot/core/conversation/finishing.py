@@ -110,7 +110,7 @@ def ask_privacy(talk: Talk) -> Asking[None]:
             talk.say("finishing.privacy.done")
         talk.session.notes.pop("privacy_shown", None)
         if talk.flag("sharing"):
-            talk.go("share_name")
+            talk.go("offering_what" if talk.note("sharing") == "offering" else "share_name")
             return
         talk.go("under_18" if talk.folder.resident.age_band is not AgeBand.ADULT else "release")
         return

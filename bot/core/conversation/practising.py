@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from bot.core.conversation import sharing, telling
+from bot.core.conversation import offering, sharing, telling
 from bot.core.conversation.arriving import next_arrival
 from bot.core.conversation.caring import CARE_STEPS
 from bot.core.conversation.talk import STEPS, Talk, buttons, not_understood
@@ -30,6 +30,7 @@ def arrive(talk: Talk) -> None:
     talk.session.notes[HELD] = {
         "move": prompted.move.value,
         "group": prompted.group,
+        "prompt": prompted.prompt,
         "texts": dict(prompted.texts),
     }
     if talk.has_joined:
@@ -106,6 +107,8 @@ def _into_telling(talk: Talk) -> None:
     assert move.stage is not None, "a practice prompt belongs to a story"
     talk.session.notes.update(stage=move.stage.value, mode="tell", practised=move.value)
     talk.session.notes[sharing.GROUP] = held["group"]
+    # Held since before prompts were noted, it has none: then it can be shown, not offered.
+    talk.session.notes[offering.ASKED] = {"prompt": held.get("prompt", ""), "texts": held["texts"]}
     talk.session.step = "telling"
 
 

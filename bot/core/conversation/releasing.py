@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.core.consent import AgeBand, NameShown, Purpose, Release, text_hash
-from bot.core.conversation import sharing
+from bot.core.conversation import offering
 from bot.core.conversation.arriving import WORDING
 from bot.core.conversation.talk import STEPS, Talk, button, buttons, not_understood
 from bot.core.narrative import StoryOf
@@ -61,7 +61,7 @@ def hear_release(talk: Talk) -> None:
 
 def keep_private(talk: Talk) -> None:
     """Nothing leaves; who told it to a person can say so."""
-    rows = [buttons("read_back", "new_story"), buttons("among_people"), sharing.row(talk)]
+    rows = [buttons("read_back", "new_story"), buttons("among_people"), offering.row(talk)]
     talk.say("releasing.kept_private", choices=rows)
     talk.session.step = "done"
 
@@ -284,7 +284,7 @@ def ask_done(talk: Talk) -> None:
     """A good place to stop, and to go to people."""
     name = talk.story.listener
     line = Line("releasing.done_named", {"name": name}) if name else Line("releasing.done")
-    rows = [buttons("read_back", "new_story", "rest"), buttons("among_people"), sharing.row(talk)]
+    rows = [buttons("read_back", "new_story", "rest"), buttons("among_people"), offering.row(talk)]
     talk.say(line, choices=rows)
 
 
@@ -299,6 +299,8 @@ def hear_done(talk: Talk) -> None:
             talk.go("people")
         case "share_back":
             talk.go("share")
+        case "offer_back":
+            talk.go("offering")
         case "new_story" | "another_story":
             new_story(talk)
         case None if has_words(talk.text):
@@ -324,6 +326,7 @@ def emptied(talk: Talk, story: Story) -> None:
     story.releases = [
         replace(r.ended(talk.now, "withdrawn"), text="", name="") for r in story.releases
     ]
+    story.offers = []
     story.status = StoryStatus.WITHDRAWN
     story.withdrawn_at = talk.now
     talk.session.notes = {}

@@ -157,7 +157,8 @@ def cancel(talk: Talk) -> None:
         talk.say("rights.cancelled")
         go_back(talk)
     elif talk.session.step.startswith(("uses_", "name", "expiry", "confirm", "release", "privacy",
-                                       "interpret", "practice", "change", "versions")):  # fmt: skip
+                                       "interpret", "practice", "change", "versions", "share",
+                                       "offering")):  # fmt: skip
         talk.say("rights.cancelled")
         talk.go("review")
     else:
@@ -238,13 +239,23 @@ def ask_consent_view(talk: Talk) -> None:
     released = [
         (s, r) for s in talk.folder.stories for r in s.releases if r.is_live(talk.now)
     ]  # fmt: skip
-    if not released:
+    offers = [o for s in talk.folder.stories if (o := s.live_offer(talk.now)) is not None]
+    if not released and not offers:
         talk.say("rights.nothing_released", choices=[buttons("back", "withdraw")])
         return
     for _, made in released:
         quote = {"quote": quotation(made.text, 10)}
         talk.say(Line("rights.consent_for", quote), *release_lines(made))
-    talk.say("rights.consent_change", choices=[buttons("change", "take_back"), buttons("back")])
+    for offer in offers:
+        made = offer.release
+        quote = {"quote": quotation(made.text, 10)}
+        where = Line("offering.permitted", {"groups": ", ".join(offer.titles)})
+        talk.say(Line("rights.consent_for", quote), *release_lines(made), where)
+    if released:
+        rows = [buttons("change", "take_back"), buttons("back")]
+        talk.say("rights.consent_change", choices=rows)
+    else:
+        talk.say("offering.change", choices=[buttons("take_back", "back")])
 
 
 def hear_consent_view(talk: Talk) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.core.consent import AgeBand, NameShown, Purpose, Release, text_hash
 from bot.core.conversation.arriving import WORDING
 from bot.core.conversation.talk import STEPS, Talk, button, buttons, not_understood
+from bot.core.narrative import speaking_seconds
 from bot.core.quoting import has_words
 from bot.core.story import Story
 from bot.core.turn import Asking, Choice, Line, Post, Say, group_of
@@ -38,16 +39,15 @@ def ask_share(talk: Talk) -> Asking[None]:
     if found.trouble:
         talk.say(Line(f"sharing.trouble.{found.trouble}", {"group": found.title}))
         talk.go("done")
-    elif is_too_long(talk):
+    elif is_too_long(talk.story.whole()):
         talk.say("sharing.too_long", choices=[buttons("change", "keep_private")])
     else:
         talk.go("privacy", sharing=True)
 
 
-def is_too_long(talk: Talk) -> bool:
+def is_too_long(text: str) -> bool:
     """Whether it is longer than two minutes aloud, or than a message."""
-    story = talk.story
-    return story.speaking_seconds() > LONGEST or len(story.whole()) > MOST_CHARACTERS
+    return speaking_seconds(text) > LONGEST or len(text) > MOST_CHARACTERS
 
 
 def hear_share(talk: Talk) -> None:
@@ -71,11 +71,19 @@ def ask_share_name(talk: Talk) -> None:
 
 
 def hear_share_name(talk: Talk) -> None:
-    """None needs no more; anything else is typed, so that it is spelt as they want."""
+    """See take_name; then the last look."""
+    take_name(talk, "share_confirm")
+
+
+def take_name(talk: Talk, then: str) -> None:
+    """None needs no more; anything else is typed, so that it is spelt as they want.
+
+    `then` is the step that follows; notes `share_name` and `share_shown` hold the answer.
+    """
     if talk.choice in ("keep_private", "not_now", "back"):
         talk.go("done")
     elif talk.choice in ("no", "skip") or talk.heard.choice == f"name:{NameShown.NONE}":
-        talk.go("share_confirm", share_name="", share_shown=NameShown.NONE.value)
+        talk.go(then, share_name="", share_shown=NameShown.NONE.value)
     elif talk.choice == "name":
         talk.session.notes["share_shown"] = talk.parameter
         talk.say(f"releasing.name.type_{talk.parameter}", choices=[buttons("keep_private")])
@@ -84,7 +92,7 @@ def hear_share_name(talk: Talk) -> None:
         shown = talk.note("share_shown") or NameShown.CHOSEN.value
         if shown == NameShown.NONE.value:
             shown = NameShown.CHOSEN.value
-        talk.go("share_confirm", share_name=name, share_shown=shown)
+        talk.go(then, share_name=name, share_shown=shown)
     else:
         not_understood(talk)
 
@@ -118,7 +126,7 @@ def hear_share_confirm(talk: Talk) -> Asking[None]:
         talk.say("sharing.tap")
         talk.stay()
     elif talk.choice == "share_now":
-        if not row(talk) or is_too_long(talk):
+        if not row(talk) or is_too_long(talk.story.whole()):
             talk.go("share")
         elif talk.note("share_sha256") != _seen(talk):
             talk.say("sharing.changed")

@@ -17,5 +17,6 @@ REVISIONS = (
     "20261127_crew",
     "20261130_many_homes",
     "20261130_backups",
+    "20261130_follow_ups",
 )
 HEAD = REVISIONS[-1]

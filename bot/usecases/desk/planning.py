@@ -147,14 +147,18 @@ async def results(at: Table) -> list[Move]:
     if not (posts.posted or posts.waiting or posts.unknown or posts.failed or posts.left_out):
         rows = [[press("push")], list(back("home"))]
         return at.say("organizing.results.none", rows=rows)
-    lines = [*_posts(posts), *_steps(found.total)]
+    lines = [*posts_lines(posts), *_steps(found.total)]
     for unsure in found.unsure[-3:]:
         words = {"group": unsure.group, "when": f"{unsure.due_at.astimezone(UTC):%Y-%m-%d %H:%M}"}
         lines.append(Line("organizing.results.unsure", words))
     rows = [
         [press("by", "group", label="by_group"), press("by", "prompt", label="by_prompt")],
         [press("by", "week", label="by_week"), press("movement")],
-        [press("picture"), *([press("follow")] if posts.posted else [])],
+        [
+            press("picture"),
+            *([press("follow")] if posts.posted else []),
+            *([press("told")] if found.follow_ups else []),
+        ],
         list(back("home")),
     ]
     return at.say(*lines, "organizing.results.private", rows=rows)
@@ -175,7 +179,7 @@ async def picture(at: Table) -> list[Move]:
         found = await at.board.results(at.me)
         day = at.visit.now.astimezone(await at.zone()).date()
         sheet = picturing.overview(found, day)
-        lines = [*_posts(replace(found.total.posts, left_out={})), *_steps(found.total)]
+        lines = [*posts_lines(replace(found.total.posts, left_out={})), *_steps(found.total)]
         rows = [list(back("results"))]
     else:
         which, page, shown, has_more = await _page(at)
@@ -222,7 +226,8 @@ async def movement(at: Table) -> list[Move]:
     return at.say("organizing.results.movement", *lines, rows=[list(back("results"))])
 
 
-def _posts(posts: Posts) -> list[Line]:
+def posts_lines(posts: Posts) -> list[Line]:
+    """What became of posts, a line each; a line without a number is left out."""
     lines = [Line("organizing.results.posted", {"count": str(posts.posted)})]
     if posts.waiting:
         lines.append(Line("organizing.results.waiting", {"count": str(posts.waiting)}))
@@ -237,6 +242,8 @@ def _posts(posts: Posts) -> list[Line]:
     for why, number in posts.left_out.items():
         refs = {"why": f"organizing.why.{why}"}
         lines.append(Line("organizing.results.left_out", {"count": str(number)}, refs))
+    if posts.taken_back:
+        lines.append(Line("organizing.results.taken_back", {"count": str(posts.taken_back)}))
     return lines
 
 

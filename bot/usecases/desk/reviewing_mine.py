@@ -65,12 +65,19 @@ def _lines(story: Been) -> list[Line]:
     lines += [Line("review.where.use", refs={"use": f"purposes.{p}"}) for p in story.uses]
     if story.note:
         lines.append(Line("review.told.note", {"note": story.note, "story": story.story_id}))
-    been = dict.fromkeys((p.what, p.profile, f"{p.at:%Y-%m-%d}") for p in story.places)
-    for what, profile, day in been:
+    been = dict.fromkeys((p.what, p.profile, f"{p.at:%Y-%m-%d}", p.group) for p in story.places)
+    for what, profile, day, group in been:
         refs = {"profile": f"review.for.{profile}"} if profile else {}
-        lines.append(Line(f"review.where.{what}", {"day": day}, refs))
+        words = {"day": day, "group": group, "story": story.story_id}
+        lines.append(Line(f"review.where.{what}", words, refs))
+    if story.offer is not None:
+        until = f"{story.offer.release.expires_at:%Y-%m-%d}"
+        words = {"groups": ", ".join(story.offer.titles), "day": until}
+        lines.append(Line("review.where.offered", {**words, "story": story.story_id}))
     return lines
 
 
 def _state(story: Been) -> str:
-    return f"review.state.{story.state.value if story.state else 'private'}"
+    if story.state is not None:
+        return f"review.state.{story.state.value}"
+    return f"review.state.{'lent' if story.offer else 'ended' if story.places else 'private'}"
