@@ -1,9 +1,10 @@
 """Statements written once and compiled once, and the hands that carry them out.
 
-SQLAlchemy's own road from a statement to its rows (building, cache key, context, result) costs
-many times what the driver and the database need, and a resident's turn is a dozen statements. So
-what every turn needs is prepared: still written with SQLAlchemy's tables and types, for both
-engines, but given to the driver as text and values. Everything else takes the ordinary road.
+SQLAlchemy's own road from a statement to its rows (building, cache key, context, result, hops)
+costs many times what the driver and the database need (`python -m benchmarks.calls`), and a
+resident's turn is a dozen statements. So what every turn needs is prepared: still written with
+SQLAlchemy's tables and types, for both engines, but given to the driver as text and values.
+Everything else takes the ordinary road. An `in_` list has no fixed text and cannot be prepared.
 
 A *job* is a plain function over a `Hand`: what it reads and changes is one step for whoever runs
 it, in whatever thread. It must not wait for anything else.
@@ -61,6 +62,7 @@ class Raw:
     def __init__(self, statement: Any, dialect: Dialect) -> None:
         compiled: SQLCompiler = statement.compile(dialect=dialect)
         self.sql = str(compiled)
+        assert "POSTCOMPILE" not in self.sql, "a list of values cannot be prepared"
         order = compiled.positiontup if compiled.positional else list(compiled.binds)
         self._is_positional = compiled.positional
         self._order: list[tuple[str, str, Any, Callable[[Any], Any] | None]] = []

@@ -1,6 +1,6 @@
 """python-telegram-bot's transport over aiohttp: a call to Telegram at a fraction of the cost.
 
-The library's own transport, httpx, takes three to four times the processor time for a call
+The library's own transport, httpx, takes more than ten times the processor time for a call
 (`python -m benchmarks.calls`), and a turn makes two or three of them. Errors are the same as the
 library's, so that `refusals.meaning` tells what became of a message.
 """
