@@ -7,7 +7,7 @@ PYTHON ?= python3
 export UV_PROJECT_ENVIRONMENT := .venv
 RUN := .venv/bin/
 
-.PHONY: chat test test-postgresql check proof independent bench reader-report picture setup clean
+.PHONY: chat test test-postgresql check proof independent bench rivals reader-report picture setup clean
 
 chat: .venv/.complete ## talk with the coach in this terminal
 	@$(RUN)coach chat
@@ -38,6 +38,9 @@ independent: .tools/node/node_modules ## a Bot API server that is not ours, for 
 bench: .venv/.complete ## measure; figures for README
 	@$(RUN)python -m benchmarks | tee .venv/bench.txt
 	@{ echo '```'; cat .venv/bench.txt; echo '```'; } | $(RUN)python -m docs.readme bench
+
+rivals: .venv/.complete ## our bot beside others over one Bot API server on loopback; a quarter of an hour
+	@$(RUN)python -m benchmarks.rivals
 
 reader-report: .venv/.complete ## how well the reader hears, into README
 	@$(RUN)coach train-reader --report | tee .venv/reader.txt

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import signal
 import sys
 import tempfile
@@ -14,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.rivals.contestants import everybody
+from benchmarks.rivals.contestants import Contestant, everybody
 from benchmarks.rivals.measuring import Plan, Result, measure
 
 NOTES = """\
@@ -38,6 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asking = argparse.ArgumentParser(prog="python -m benchmarks.rivals", description=__doc__)
     asking.add_argument("--quick", action="store_true", help="a short run, rougher figures")
     asking.add_argument("--only", action="append", default=[], metavar="NAME", help="may repeat")
+    asking.add_argument(
+        "--command", action="append", default=[], metavar="BOT",
+        help="any other bot, started by this; TELEGRAM_API_BASE_URL and TELEGRAM_BOT_TOKEN are its",
+    )  # fmt: skip
     asking.add_argument("--people", help="how many talk, as in 1,50,500")
     asking.add_argument("--seconds", type=float, help="of each repeat")
     asking.add_argument("--repeats", type=int)
@@ -51,6 +56,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     console = Console(width=190)
     rows = everybody(given.model_ms, given.only)
+    others = [Contestant(f"command-{n}", c, [shlex.split(c)]) for n, c in enumerate(given.command)]
+    if others and not given.only:
+        given.only = [row.key for row in rows]
+    given.only += [row.key for row in others]
+    rows += others
     unknown = {*given.only} - {row.key for row in rows}
     if unknown:
         print(f"There is no {', '.join(sorted(unknown))}. Names: ", end="", file=sys.stderr)
