@@ -17,10 +17,11 @@ from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from sqlalchemy import BindParameter, Connection, CursorResult, Dialect, bindparam
+from sqlalchemy import BindParameter, Connection, CursorResult, Dialect, Float, bindparam
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeEngine
 
 if TYPE_CHECKING:
     import psycopg
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _SET = "set_"
 """SQLAlchemy keeps a column's own name to itself where a value is set."""
+
+
+FLOAT8 = 701
+"""PostgreSQL's number for the type in which Float is kept."""
 
 
 def given(name: str) -> BindParameter[Any]:
@@ -77,7 +82,9 @@ class Raw:
             self._order.append((name, key or "", fixed, write))
         self.names = [(name, key) for name, key, _, _ in self._order if key]
         columns = list(getattr(statement, "exported_columns", None) or ())
-        self._read = [c.type.dialect_impl(dialect).result_processor(dialect, None) for c in columns]
+        self._read = [
+            c.type.dialect_impl(dialect).result_processor(dialect, _oid(c.type)) for c in columns
+        ]
         self._has_reads = any(self._read)
         self._row = _named([c.key for c in columns])
 
@@ -101,6 +108,11 @@ class Raw:
                 for read, value in zip(self._read, record, strict=True)
             ]
         return self._row._make(record)
+
+
+def _oid(kind: TypeEngine[Any]) -> int | None:
+    """PostgreSQL's name for a type, where how a value is read depends on it."""
+    return FLOAT8 if isinstance(kind, Float) else None
 
 
 def _named(names: Sequence[str]) -> Any:
