@@ -46,6 +46,7 @@ def _backups(home: Path) -> str:
         return str(trouble)
 
 
+@pytest.mark.sqlite_file("its bytes are looked at; tests/store/test_restoring.py tries both")
 def test_a_backup_and_the_way_back(home: Path, tmp_path: Path) -> None:
     out = tmp_path / "elsewhere"
     out.mkdir()
@@ -69,6 +70,7 @@ def test_a_backup_and_the_way_back(home: Path, tmp_path: Path) -> None:
     assert b"pterodactyl" not in (home / "coach.sqlite").read_bytes()
 
 
+@pytest.mark.sqlite_file("its bytes are looked at; tests/store/test_restoring.py tries both")
 def test_into_an_empty_folder_it_says_what_cannot_be_known(home: Path, tmp_path: Path) -> None:
     path = str(made(home)["path"])
     ended = coach_here(tmp_path / "new", "restore", path)
@@ -79,6 +81,7 @@ def test_into_an_empty_folder_it_says_what_cannot_be_known(home: Path, tmp_path:
     assert told["knew"] == "nothing" and told["rows"] > 0
 
 
+@pytest.mark.sqlite_file("its bytes are looked at; tests/store/test_restoring.py tries both")
 def test_forgetting_lists_the_backups_that_still_hold_the_words(home: Path, tmp_path: Path) -> None:
     first = made(home)
     ended = coach(home, "forget", "Ana", "--yes")
@@ -122,6 +125,7 @@ def _refused(ended: Ended, sentence: str) -> None:
     assert sentence in ended.err and len(ended.err.strip().splitlines()) == 1
 
 
+@pytest.mark.sqlite_file("its bytes are looked at; tests/store/test_restoring.py tries both")
 def test_a_file_that_cannot_be_used_is_refused_in_one_sentence(home: Path, tmp_path: Path) -> None:
     path = Path(str(made(home)["path"]))
     damaged = tmp_path / "damaged.backup"

@@ -76,7 +76,7 @@ def test_people_read_a_line_a_check() -> None:
     out = io.StringIO()
     assert doctor.run(False, out, io.StringIO()) == 0
     lines = out.getvalue().splitlines()
-    assert len(lines) == 12 and all(line.startswith("ok    ") for line in lines)
+    assert len(lines) == 13 and all(line.startswith("ok    ") for line in lines)
 
 
 def test_a_missing_person_for_someone_in_danger_is_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
