@@ -17,7 +17,7 @@ from bot.wiring import Parts
 from tests import databases
 
 FILE = "sqlite_file"
-WITHOUT_DATABASE = ("core", "reading", "retrieval", "screening", "words", "proof/test_fuzz.py",
+WITHOUT_DATABASE = ("core", "reading", "screening", "words", "proof/test_fuzz.py",
                     "proof/test_interleavings.py")  # fmt: skip
 """Rooms and proofs below tests/ where no database is opened; a second engine is none to them."""
 _guard = databases.Guard()

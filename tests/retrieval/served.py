@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from bot.retrieval.server import ServerRetriever
 from bot.store.database import SqlStore, open_store
 from bot.usecases.ports import Clock, Embedder
 from bot.wiring import SystemClock
-from tests import chroma
+from tests import chroma, databases
 
 
 def retriever(
@@ -36,7 +37,7 @@ async def on_server(
     corpus: Path, embedder: Embedder, folder: Path
 ) -> AsyncIterator[ServerRetriever]:
     """A retriever alone on a database and a Chroma database of its own, built."""
-    store = await open_store(f"sqlite:///{folder / 'coach.db'}")
+    store = await open_store(await asyncio.to_thread(databases.database, folder))
     made = retriever(store, corpus, embedder, chroma.server().database())
     await made.ensure()
     yield made

@@ -283,6 +283,7 @@ async def test_an_interrupted_backup_is_settled_by_the_next(tmp_path: Path, plac
     assert [name for name in names(tmp_path) if "backup" in name] == ["a.backup", "whole.backup"]
 
 
+@pytest.mark.sqlite_file("there may be none of it yet")
 async def test_nothing_is_migrated_and_what_is_not_there_is_said(tmp_path: Path) -> None:
     url = fresh("sqlite", tmp_path)
     with pytest.raises(StoreUnavailable, match="There is no database yet"):
@@ -310,6 +311,7 @@ async def test_a_newer_database_is_neither_backed_up_nor_replaced(
     assert not (tmp_path / "b.backup").exists()
 
 
+@pytest.mark.sqlite_file("there may be none of it yet")
 async def test_a_newer_backup_is_refused(tmp_path: Path) -> None:
     url = fresh("sqlite", tmp_path)
     await at(url, HEAD)

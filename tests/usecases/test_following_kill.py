@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bot.core.schedule import Rule
 from bot.store.database import open_store
-from tests.store.places import opened
+from tests.databases import database
 from tests.usecases.pushing_world import ORGANIZER, World, keys_of, plan
 from tests.usecases.test_following import lent
 
@@ -42,17 +42,18 @@ MOMENTS = (0.01, 0.03, 0.06, 0.1, 0.15, 0.25, 0.4)
 
 
 def test_a_follow_up_killed_at_any_moment_reaches_every_group_once(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'coach.db'}"
+    url = database(tmp_path)
 
     async def begin() -> None:
-        async with opened("sqlite", tmp_path) as store:
-            world = World(store)
-            await world.allow(ORGANIZER)
-            ids = await world.add_groups(*(f"G{n}" for n in range(GROUPS)))
-            await world.organizers.push(ORGANIZER, plan(Rule.right_now(world.time), *ids))
-            await world.pushing.tick()
-            await world.send_all()
-            await lent(world, *ids)
+        store = await open_store(url)
+        world = World(store)
+        await world.allow(ORGANIZER)
+        ids = await world.add_groups(*(f"G{n}" for n in range(GROUPS)))
+        await world.organizers.push(ORGANIZER, plan(Rule.right_now(world.time), *ids))
+        await world.pushing.tick()
+        await world.send_all()
+        await lent(world, *ids)
+        await store.close()
 
     asyncio.run(begin())
     for run, moment in enumerate((*MOMENTS, None), 1):
