@@ -19,6 +19,7 @@ from uuid import uuid4
 
 from sqlalchemy.engine import make_url
 
+from bot.store.locks import FETCHING, LEADING
 from bot.usecases.crew import LANES, Aboard
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ BEAT_EVERY = 0.75
 """Seconds between beats."""
 TRUSTED_FOR = 2.5
 """Seconds after the beginning of its last good beat that a process serves; less than the lease."""
-LEADER_LOCK, FETCHER_LOCK = 20261127, 20261130
-"""Any numbers of our own: PostgreSQL lets one session hold each."""
 CHANNEL = "coach"
 ANSWERS_WITHIN = 2.0
 """Seconds a beat may take before the session counts as lost."""
@@ -81,7 +80,7 @@ class PostgresCrew:
         self._held: frozenset[int] = frozenset()
         self._leaving: frozenset[int] = frozenset()
         self._good_until = 0.0
-        self._wanted = {LEADER_LOCK, *([FETCHER_LOCK] if may_fetch else [])}
+        self._wanted = {LEADING, *([FETCHING] if may_fetch else [])}
         self._locks: set[int] = set()
         self._aboard: Aboard | None = None
         self._task: asyncio.Task[None] | None = None
@@ -100,12 +99,12 @@ class PostgresCrew:
     @property
     def leads(self) -> bool:
         """Whether our session holds the leader's lock."""
-        return LEADER_LOCK in self._locks and self._is_good
+        return LEADING in self._locks and self._is_good
 
     @property
     def fetches(self) -> bool:
         """Whether our session holds the fetcher's lock."""
-        return FETCHER_LOCK in self._locks and self._is_good
+        return FETCHING in self._locks and self._is_good
 
     @property
     def _is_good(self) -> bool:

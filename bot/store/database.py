@@ -23,6 +23,7 @@ from bot.store.folders import Remembered, SqlFolders
 from bot.store.groups import SqlGroups
 from bot.store.indexes import SqlIndexes, SqlLeases
 from bot.store.library import SqlLibrary
+from bot.store.locks import MIGRATING
 from bot.store.migrations import HEAD, REVISIONS
 from bot.store.practice import SqlPractice
 from bot.store.queues import SqlInbox
@@ -53,8 +54,6 @@ from bot.usecases.ports import (
 from bot.usecases.practice_ports import Practice
 
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
-_MIGRATION_LOCK = 20261123
-"""Any number of our own: PostgreSQL lets one process hold it, so only one migrates."""
 CONNECTIONS = 10
 """With PostgreSQL at most, by one process; it takes 97 of all, unless told otherwise."""
 ROOM_WITHIN = 10.0
@@ -405,9 +404,7 @@ async def _bring_to_head(engine: AsyncEngine, place: str) -> str | None:
 async def alone(connection: AsyncConnection) -> None:
     """Until the transaction ends, nobody else changes the shape of the tables."""
     if connection.dialect.name == "postgresql":
-        await connection.execute(
-            text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK}
-        )
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATING})
 
 
 def revision_of(connection: Connection, place: str) -> str | None:

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import JSON, Column, exc, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.store.locks import SCRUBBING
 from bot.store.tables import Verbatim, metadata
 from bot.usecases.ports import StoreUnavailable
 
@@ -33,8 +34,8 @@ SELECT count(*) FROM (
   UNION ALL SELECT transaction FROM pg_prepared_xacts WHERE database = current_database()
 ) AS others WHERE seen IS NOT NULL AND age(seen) > age(CAST(:ours AS text)::xid)
 """
-_TRY = "SELECT pg_try_advisory_lock(20261130)"
-_LET_GO = "SELECT pg_advisory_unlock(20261130)"
+_TRY = f"SELECT pg_try_advisory_lock({SCRUBBING})"
+_LET_GO = f"SELECT pg_advisory_unlock({SCRUBBING})"
 _PAGES = "SELECT pg_database_size(current_database()) / 8192"
 _KNOWN = "SELECT tablename, attname FROM pg_stats WHERE schemaname = current_schema()"
 _LOG = """

@@ -24,8 +24,8 @@ from bot.console.people import Group, Person
 from bot.core.practice import Aim
 from bot.core.schedule import Rule
 from bot.core.turn import Line
-from bot.store.crew import FETCHER_LOCK, LEADER_LOCK
 from bot.store.database import SqlStore, open_store
+from bot.store.locks import FETCHING, LEADING
 from bot.usecases.organizers import Organizers, Plan
 from bot.usecases.people import CONSOLE
 from bot.usecases.ports import Group as Known
@@ -283,11 +283,11 @@ class Fleet:
 
     def leader(self) -> Program | None:
         """The program that pushes what is due."""
-        return self._holder(LEADER_LOCK)
+        return self._holder(LEADING)
 
     def fetcher(self) -> Program | None:
         """The program that fetches updates."""
-        return self._holder(FETCHER_LOCK)
+        return self._holder(FETCHING)
 
     def _holder(self, lock: int) -> Program | None:
         asked = (
