@@ -52,7 +52,9 @@ def test_withdrawing_says_which_exports_are_left_to_destroy(tmp_path: Path, stor
     coach_here(home, "export", "--profile", "public")
     done = coach_here(home, "withdraw", story, "--yes")
     (away,) = out.iterdir()
-    assert f"Still to destroy by hand: {away}" in done.out and "files: 1 erased" in done.out
+    # Where other machines work beside this one, it is said on which the file lies.
+    (line,) = [x for x in done.out.splitlines() if x.startswith("Still to destroy by hand: ")]
+    assert line.endswith(str(away)) and "files: 1 erased" in done.out
     assert list((home / "exports").iterdir()) == []
     lines = [json.loads(x) for x in coach_here(home, "export", "--json").out.splitlines()]
     assert [x["to_destroy"] for x in lines] == [[story], [story]]

@@ -41,6 +41,7 @@ def test_help_loads_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
     assert not loaded_after(code, tmp_path) & set(HEAVY)
 
 
+@pytest.mark.sqlite_file("joining a crew may take the second after which rooms are loaded")
 def test_a_chat_loads_no_vectors_before_the_first_answer(tmp_path: Path) -> None:
     database(tmp_path / "home")
     code = (
