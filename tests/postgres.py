@@ -22,6 +22,8 @@ SETTINGS = {
     # Nobody pulls the plug of the machine in a test; ending the server itself loses nothing.
     "fsync": "off",
     "full_page_writes": "off",
+    # What it does, and when, would differ from run to run.
+    "autovacuum": "off",
 }
 
 

@@ -85,6 +85,8 @@ async def _scrub(connection: AsyncConnection, place: str) -> int:
     before = (await connection.exec_driver_sql(_PAGES)).scalar_one()
     await _until_nobody_sees(connection, place)
     await _forget_samples(connection)
+    # Once more, for the samples: what was dropped a moment ago is seen by whoever began before.
+    await _until_nobody_sees(connection, place)
     await connection.exec_driver_sql("VACUUM (FULL, ANALYZE)")
     await _forget_samples(connection)
     await _empty_log(connection)

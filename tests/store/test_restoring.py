@@ -221,7 +221,7 @@ async def test_a_database_that_did_not_know_the_backup_tells_what_it_knows(
         later = await w.teller(words="A story of Tuesday.")
         third = await backed_up(url, tmp_path / "c.backup", "b-3")
     (tmp_path / "other").mkdir()
-    elsewhere = fresh("sqlite", tmp_path / "other")
+    elsewhere = fresh(ON_DISK[0], tmp_path / "other")
     await restored(elsewhere, first)
     async with world(elsewhere) as w:
         await people.change_their_minds(w)
@@ -246,7 +246,7 @@ async def test_without_the_newer_database_nothing_is_known_and_that_is_said(
         path = await backed_up(url, tmp_path / "a.backup")
         await people.change_their_minds(w)
     (tmp_path / "other").mkdir()
-    elsewhere = fresh("sqlite", tmp_path / "other")
+    elsewhere = fresh(ON_DISK[0], tmp_path / "other")
     done = await restored(elsewhere, path, replace=False)
     assert (done.knew, done.stories, done.residents, done.releases) == ("nothing", 0, 0, 0)
     async with world(elsewhere) as w:
@@ -365,7 +365,7 @@ async def test_rights_and_invitations_are_as_they_were_last(url: str, tmp_path: 
         assert holders == {2, 3}
         assert await People(w.store, CLOCK, a_number).accept(4, used.token) is None
     (tmp_path / "other").mkdir()
-    elsewhere = fresh("sqlite", tmp_path / "other")
+    elsewhere = fresh(ON_DISK[0], tmp_path / "other")
     assert (await restored(elsewhere, path)).invitations == 1
     async with world(elsewhere) as w:
         assert await People(w.store, CLOCK, a_number).accept(4, used.token) is None

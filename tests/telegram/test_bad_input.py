@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.core.narrative import StoryOf
+from tests.databases import IS_SQLITE, kept
 from tests.telegram.stage import Stage, on_disk, running
 
 ODD = {
@@ -285,7 +286,8 @@ async def test_before_consent_nothing_typed_is_kept(tmp_path: Path) -> None:
         ana = stage.person()
         await stage.says(ana, "/start")
         assert await stage.says(ana, "my marker quetzal story")
-    held = on_disk(tmp_path)
+    # PostgreSQL's files forget what no row holds with its next vacuum.
+    held = on_disk(tmp_path) if IS_SQLITE else kept(tmp_path)
     assert held and b"quetzal" not in held
 
 
