@@ -166,6 +166,11 @@ class Settings(BaseSettings):
         return self.coach_metrics_port or self.coach_port or self.port
 
     @property
+    def worker_port(self) -> int | None:
+        """Where `coach worker` shows them: on one machine COACH_PORT is that of its `coach web`."""
+        return self.coach_metrics_port or self.port
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """What must never be written anywhere."""
         held = [getattr(self, name) for name in type(self).model_fields]

@@ -94,7 +94,7 @@ def test_the_settings_of_compose_can_be_used_and_its_ports_match(
         assert (
             f":{settings.web_port}/healthz" in COMPOSE["services"][name]["healthcheck"]["test"][-1]
         )
-    assert settings.watch_port == settings.web_port, "a worker shows its health there too"
+    assert settings.worker_port == settings.web_port, "a worker shows its health there too"
     assert settings.database.startswith("postgresql+psycopg://coach:word@postgres:5432/coach")
     postgres = COMPOSE["services"]["postgres"]["environment"]
     assert (postgres["POSTGRES_USER"], postgres["POSTGRES_DB"]) == ("coach", "coach")
@@ -181,3 +181,9 @@ def test_systemd_finds_nothing_wrong_with_the_units_and_calls_them_well_locked(
                 ["systemd-analyze", "security", "--offline=yes", "--threshold=20", unit],
                 capture_output=True, check=True,
             )  # fmt: skip
+
+
+def test_on_one_machine_a_worker_leaves_the_web_its_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COACH_PORT", "8080")
+    settings = Settings(_env_file=None)  # type: ignore[call-arg]
+    assert (settings.web_port, settings.worker_port) == (8080, None)

@@ -78,7 +78,7 @@ async def _serve(settings: Settings, by_webhook: bool, stderr: TextIO, takes_in:
                 say=say,
                 takes_in=takes_in,
             ) as coach,
-            _shown(settings, coach, figures, by_webhook),
+            _shown(settings, coach, figures, by_webhook, takes_in),
         ):
             await coach.start()
             settled()
@@ -131,7 +131,7 @@ def _hook(settings: Settings) -> Hook:
 
 @contextlib.asynccontextmanager
 async def _shown(
-    settings: Settings, coach: TelegramCoach, figures: object, by_webhook: bool
+    settings: Settings, coach: TelegramCoach, figures: object, by_webhook: bool, takes_in: bool
 ) -> AsyncIterator[None]:
     """Everything that is answered over HTTP, where the settings want it. Raises PortTaken."""
     from bot.metrics import CONTENT_TYPE, Figures
@@ -154,8 +154,8 @@ async def _shown(
         sites.append((public, settings.web_port))
         if has_own_port and settings.coach_metrics_port is not None:
             sites.append((site(coach.health, metrics), settings.coach_metrics_port))
-    elif settings.watch_port is not None:
-        sites.append((site(coach.health, metrics), settings.watch_port))
+    elif (port := settings.watch_port if takes_in else settings.worker_port) is not None:
+        sites.append((site(coach.health, metrics), port))
     async with contextlib.AsyncExitStack() as stack:
         for one, port in sites:
             await stack.enter_async_context(listening(one, settings.host, port))
