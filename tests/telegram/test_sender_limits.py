@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
 from bot.console.request import InProcessRequest
 from bot.core.turn import Choice, Line, Say
+from bot.store.tables import outbox
 from bot.telegram import sender as sending_room
 from bot.telegram.limits import Figures, Pace, Window
 from bot.telegram.sender import Sender
@@ -186,12 +188,9 @@ async def test_a_reply_is_sent_at_once_though_a_hundred_thousand_pushes_wait(
         ana = desk.person()
         numbers = itertools.count(1)
         async with desk.store._engine.begin() as connection:
-            rows = [(-next(numbers) % 5_000 - 5_001, n) for n in range(100_000)]
-            await connection.exec_driver_sql(
-                "INSERT INTO outbox (chat_id, body, state, attempts, urgency, message_id) "
-                "VALUES (?, '{}', 'waiting', 0, 'push', ?)",
-                rows,
-            )
+            waiting = {"body": {}, "state": "waiting", "attempts": 0, "urgency": "push"}
+            rows = [{"chat_id": -next(numbers) % 5_000 - 5_001} for _ in range(100_000)]
+            await connection.execute(insert(outbox).values(waiting), rows)
         desk.sender.wake()
         await eventually(lambda: len(desk.sender._lineup) > 99_000, 20)
         loop = asyncio.get_running_loop()

@@ -21,7 +21,7 @@ from bot.usecases.ports import Grant, Store
 from bot.usecases.pusher import Pusher
 from bot.usecases.pushing import Ticked, note_progress
 from tests.fakes_store import MemoryStore
-from tests.store.places import PLACES, opened
+from tests.store.places import ON_DISK, PLACES, opened
 from tests.store.samples import a_full_folder, a_newcomer
 from tests.usecases.pushing_world import (
     COLLEAGUE,
@@ -367,7 +367,7 @@ async def test_a_group_that_joined_after_a_slot_is_not_told_about_it(world: Worl
 
 
 async def test_two_processes_at_the_same_moment_post_once(tmp_path: Path) -> None:
-    async with opened("sqlite", tmp_path) as store:
+    async with opened(ON_DISK[0], tmp_path) as store:
         world = World(store)
         await world.allow(ORGANIZER)
         await world.add_groups(*(f"G{n}" for n in range(30)))
@@ -523,7 +523,7 @@ async def test_fifty_groups_by_tag_are_one_schedule(world: World) -> None:
 
 
 async def test_a_batch_that_fails_half_way_is_posted_whole_later(tmp_path: Path) -> None:
-    async with opened("sqlite", tmp_path) as store:
+    async with opened(ON_DISK[0], tmp_path) as store:
         world = World(store)
         await world.allow(ORGANIZER)
         await world.add_groups(*(f"G{n}" for n in range(250)))
