@@ -133,7 +133,7 @@ async def measure(groups: int) -> str:
     """One line of figures."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
-        api = BotApi(home / "console.json")
+        api = BotApi()
         ana = await prepared(home, api, groups)
         made: list[Enforced] = []
 
