@@ -13,7 +13,6 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict, deque
-from datetime import timedelta
 from pathlib import Path
 
 from telegram.request import RequestData
@@ -25,7 +24,7 @@ from bot.core.practice import Aim
 from bot.core.schedule import Rule
 from bot.telegram.limits import Figures
 from bot.usecases.organizers import Organizers, Plan
-from bot.usecases.people import CONSOLE, ORGANIZER, People
+from bot.usecases.people import CONSOLE
 from bot.words.practice import load_library
 from tests.fakes import catalogue
 from tests.telegram.stage import Stage, running
@@ -85,12 +84,9 @@ def _is_full(calls: deque[float], now: float, seconds: float, most: int) -> bool
 
 
 async def prepared(home: Path, api: BotApi, groups: int) -> Person:
-    """So many groups with the bot in them, brought by an organizer, and a resident mid-story."""
+    """So many groups with the bot in them, brought by a neighbour, and a resident mid-story."""
     async with running(home, api=api, with_desk=True) as stage:
         marta, ana = stage.person("Marta"), stage.person("Ana")
-        people = People(stage.store, stage.clock, lambda: "A" * 24)
-        token = (await people.invite(CONSOLE, ORGANIZER, timedelta(days=1))).token
-        await stage.says(marta, f"/start {token}")
         for n in range(groups):
             api.group(f"Group {n}").add_bot(marta)
             if n % 250 == 249 or n == groups - 1:
