@@ -158,7 +158,8 @@ class SqlOutbox:
 
         False when it did not wait any more: somebody else took it, and may be sending it.
         """
-        return bool(await self._transaction.now(lambda hand: hand.change(_SENDING, item=item_id)))
+        claim = self._transaction.at_once
+        return bool(await claim(lambda hand: hand.change(_SENDING, item=item_id)))
 
     async def unknown(self, item_id: int, reason: str) -> None:
         """Nobody knows whether this message arrived; it is not tried again; body blanked."""

@@ -124,6 +124,17 @@ class Transaction:
         with plainly(self._place):
             return await connection.run_sync(lambda one: job(EngineHand(one)))
 
+    async def at_once(self, job: Job[T]) -> T:
+        """Change something and make it durable with what others change at this moment.
+
+        Amid other changes of this transaction it is one of them, and durable with its commit.
+        """
+        if self.is_writing:
+            return await self.now(job)
+        outcome: list[T] = []
+        await self._hands.commit([lambda hand: outcome.append(job(hand))])
+        return outcome[0]
+
     def later(self, job: Job[object]) -> None:
         """Change something by a prepared job: with the next statement, or when it is committed.
 

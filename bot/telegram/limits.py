@@ -130,7 +130,7 @@ class Limits:
         """A call is made now, whether or not there was room for it."""
         whole = self._overall
         if whole is not None and whole.spread and urgency == "push":
-            share = whole.seconds / max(1, whole.calls - whole.kept_for_replies)
+            share = PACE * whole.seconds / max(1, whole.calls - whole.kept_for_replies)
             late = now - self._next_push_at
             # After a pause there is nothing to make up for.
             due = now if late > PAUSED else max(self._next_push_at, now - CATCHES_UP)
@@ -193,6 +193,8 @@ class Limits:
 
 CATCHES_UP = 0.2
 """Seconds that pushes may be late and make up for: a slow moment is not lost to all after it."""
+PACE = 0.85
+"""The part of its share that a push keeps; the window holds them back where that is too fast."""
 PAUSED = 1.0
 """Seconds without a push after which the next one begins a new row of them."""
 

@@ -65,6 +65,8 @@ DROP_EVERY = 60.0
 """Seconds between looks at what waits for paused chats."""
 AT_ONCE: dict[Urgency, int] = {"reply": 100, "push": 60}
 """Messages under way at one time; pushes leave the rest to replies."""
+A_MOMENT = 0.1
+"""Seconds after which a call that was let through is late, and has to be let through again."""
 PARTING_SECONDS = 2.0
 """How long stopping waits for sends under way."""
 
@@ -380,13 +382,15 @@ class Sender:
     async def _room(self, item: OutboxItem, one: Try) -> None:
         """Wait until one more call may be made to this chat.
 
-        The first is allowed already. But the disk may have taken its time since, and Telegram
-        counts when calls are made, not when they are planned: so its place is taken anew.
+        The first is allowed already. But Telegram counts when calls are made, not when they are
+        planned: where the disk has taken its time since, its place is taken anew.
         """
-        urgency = item.urgency
-        if one.taken_at is not None:
-            self._limits.give_back(item.chat_id, one.taken_at)
+        urgency, taken_at = item.urgency, one.taken_at
+        if taken_at is not None:
             one.taken_at, urgency = None, "reply"
+            if _clock() - taken_at < A_MOMENT:
+                return
+            self._limits.give_back(item.chat_id, taken_at)
         task = asyncio.current_task()
         assert task is not None
         self._waiting_for_room.add(task)
