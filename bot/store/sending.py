@@ -156,10 +156,11 @@ class SqlOutbox:
     async def sending(self, item_id: int) -> bool:
         """Note, before trying, that an unrepeatable message is on its way.
 
-        False when it did not wait any more: somebody else took it, and may be sending it.
+        False when it did not wait any more: somebody else took it, and may be sending it. It may
+        be durable before the commit.
         """
-        claim = self._transaction.at_once
-        return bool(await claim(lambda hand: hand.change(_SENDING, item=item_id)))
+        changed = await self._transaction.at_once(lambda hand: hand.change(_SENDING, item=item_id))
+        return changed == 1
 
     async def unknown(self, item_id: int, reason: str) -> None:
         """Nobody knows whether this message arrived; it is not tried again; body blanked."""

@@ -337,7 +337,8 @@ class Outbox(Protocol):
     async def sending(self, item_id: int) -> bool:
         """Note, before trying, that an unrepeatable message is on its way.
 
-        False when it did not wait any more: somebody else took it, and may be sending it.
+        False when it did not wait any more: somebody else took it, and may be sending it. It may
+        be durable before the commit.
         """
         ...
 
