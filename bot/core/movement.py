@@ -74,7 +74,7 @@ def shown(cells: Sequence[Cell], measures: Sequence[str], *, nested: bool = True
     if not cells:
         return {ALL: {ALL: dict.fromkeys(measures, Hidden.FEW)}}
     members = _members(cells)
-    relations = _relations(cells)
+    relations, arounds = _relations(cells), _arounds(cells)
     values = {
         measure: {
             row: sum(cell.people.get(measure, 0) for cell in inside)
@@ -91,7 +91,7 @@ def shown(cells: Sequence[Cell], measures: Sequence[str], *, nested: bool = True
             for row, count in counts.items()
             if count < FEW or (nested and row in seen and seen[row] - count < FEW)
         }
-        hidden = _with_complements(counts, small, relations)
+        hidden = _with_complements(counts, small, relations, arounds)
         words = _words(counts, hidden, relations, members)
         for (table, name), count in counts.items():
             cell = tables[table].setdefault(name, {})
@@ -113,6 +113,40 @@ def _members(cells: Iterable[Cell]) -> dict[_Row, list[Cell]]:
         for row in cell.places.items():
             members.setdefault(row, []).append(cell)
     return members
+
+
+@dataclass(frozen=True)
+class _Around:
+    """Rows of one table, and all rows of another that meet them: `within` lie wholly in them."""
+
+    outer: frozenset[_Row]
+    inner: frozenset[_Row]
+    within: frozenset[_Row]
+
+
+def _arounds(cells: Iterable[Cell]) -> list[_Around]:
+    """Each row, and all rows of one table that some row meets, with what lies in them."""
+    meets: dict[_Row, dict[str, set[_Row]]] = {}
+    for cell in cells:
+        rows = [(ALL, ALL), *cell.places.items()]
+        for row in rows:
+            for other in rows:
+                if other != row:
+                    meets.setdefault(row, {}).setdefault(other[0], set()).add(other)
+    outers = {frozenset({row}) for row in meets}
+    outers |= {frozenset(met) for tables in meets.values() for met in tables.values()}
+    found = []
+    for outer in sorted(outers, key=sorted):
+        table = next(iter(outer))[0]
+        inner: dict[str, set[_Row]] = {}
+        for row in outer:
+            for other, met in meets[row].items():
+                inner.setdefault(other, set()).update(met)
+        for met in inner.values():
+            within = {row for row in met if meets[row][table] <= outer}
+            if within:
+                found.append(_Around(outer, frozenset(met), frozenset(within)))
+    return found
 
 
 def _relations(cells: Iterable[Cell]) -> list[_Vector]:
@@ -173,13 +207,18 @@ def _substituted(vector: _Vector, solved: Mapping[_Row, _Vector]) -> _Vector:
 
 
 def _with_complements(
-    counts: Mapping[_Row, int], small: set[_Row], relations: Sequence[_Vector]
+    counts: Mapping[_Row, int],
+    small: set[_Row],
+    relations: Sequence[_Vector],
+    arounds: Sequence[_Around],
 ) -> set[_Row]:
     """The small rows, and as many more as it takes for none of them to follow from the rest."""
     hidden = set(small)
     while True:
         solver = _Solver(relations, hidden)
-        revealing = _revealing(counts, small, hidden, solver)
+        revealing = _revealing(counts, small, hidden, solver) or _leaving_few(
+            counts, hidden, arounds
+        )
         if not revealing:
             return hidden
         hidden.add(min(revealing, key=lambda row: (row[0] != ALL, counts[row], row)))
@@ -201,6 +240,25 @@ def _revealing(
         same_sign = min(known.values()) > 0 or max(known.values()) < 0
         if same_sign and abs(sum(counts[row] * f for row, f in known.items())) < FEW:
             return used
+    return set()
+
+
+def _leaving_few(
+    counts: Mapping[_Row, int], hidden: set[_Row], arounds: Iterable[_Around]
+) -> set[_Row]:
+    """Shown rows that lie in other shown ones and leave few people there; empty when none do.
+
+    Five who opened a prompt and five of one group, which had no other prompt: whoever else opened
+    it is nobody, though nobody's number can be worked out by adding and subtracting alone.
+    """
+    for one in arounds:
+        if one.outer & hidden:
+            continue
+        within = one.within - hidden
+        if within and within != one.inner:
+            left = sum(counts[row] for row in one.outer) - sum(counts[row] for row in within)
+            if left < FEW:
+                return {*one.outer, *within}
     return set()
 
 

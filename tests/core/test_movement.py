@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise, product
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.core.movement import ALL, FEW, Cell, Hidden, Step, Tables, shown
@@ -86,6 +86,7 @@ def test_no_adding_or_subtracting_of_what_is_shown_gives_a_small_number(some: li
 
 
 @settings(max_examples=60, deadline=None)
+@example({("a0", "b0"): 0, ("a0", "b1"): 0, ("a1", "b0"): 5, ("a2", "b0"): 0})
 @given(
     st.dictionaries(
         st.tuples(st.sampled_from(["a0", "a1", "a2"]), st.sampled_from(["b0", "b1"])),
@@ -109,6 +110,20 @@ def test_somebody_who_tries_every_possibility_cannot_pin_a_small_number_down(
     for row, inside in rows.items():
         if sum(some[n].people["opened"] for n in inside) < FEW:
             assert len(possible[row]) > 1
+
+
+def test_a_group_that_leaves_nobody_of_its_prompt_pins_no_other_group_down() -> None:
+    some = cells({("a0", "b0"): 0, ("a0", "b1"): 0, ("a1", "b0"): 5, ("a2", "b0"): 0})
+    tables = shown(some, ONE)
+    both = tables["a"]["a1"]["opened"], tables["b"]["b0"]["opened"]
+    assert not all(map(is_number, both)), "five of five leaves a2 nobody"
+
+
+def test_groups_that_leave_few_of_their_prompt_are_not_all_shown_with_it() -> None:
+    numbers = {("a0", "b0"): 6, ("a1", "b0"): 7, ("a1", "b1"): 2, ("a2", "b1"): 9, ("a3", "b1"): 6}
+    tables = shown(cells(numbers), ONE)
+    these = [tables["b"]["b1"]["opened"], tables["a"]["a2"]["opened"], tables["a"]["a3"]["opened"]]
+    assert not all(map(is_number, these)), "two would be left of b1"
 
 
 def _fits(value: object, count: int) -> bool:
