@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -31,7 +32,17 @@ from bot.core.story import Folder, StoryStatus
 from bot.store import leaving, tables
 from bot.store.prepared import Hand, Prepared, given
 from bot.store.roles import forget_people
-from bot.store.rows import Key, Row, Rows, from_rows, keyed, to_rows
+from bot.store.rows import (
+    NOTHING,
+    Key,
+    Rows,
+    Written,
+    differing,
+    from_rows,
+    gathered,
+    keyed,
+    written,
+)
 from bot.store.transaction import Transaction
 from bot.usecases.ports import Conflict, Receipt, StoryRow
 
@@ -58,11 +69,19 @@ _NOTE = Prepared(
 
 
 MOST_REMEMBERED = 1_000
-"""Folders whose rows are kept in memory: a few megabytes, however many residents there are."""
+"""Folders that are kept in memory: a few megabytes, however many residents there are."""
+
+
+@dataclass
+class _Kept:
+    """Rows of some version, and the folder they were written from while nobody has it."""
+
+    rows: Written
+    folder: Folder | None
 
 
 class Remembered:
-    """Rows of folders as they stand on disk at some version, those used last.
+    """Folders as they stand on disk at some version, those used last.
 
     They are used only for the version they were read at, which every saving moves on: whoever
     changed a folder meanwhile, in whatever process, has made them worthless, never wrong.
@@ -70,23 +89,33 @@ class Remembered:
 
     def __init__(self, most: int = MOST_REMEMBERED) -> None:
         """Nothing is remembered yet."""
-        self._rows: OrderedDict[str, Rows] = OrderedDict()
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._most = most
 
-    def of(self, resident_id: str) -> Rows | None:
+    def of(self, resident_id: str) -> Written | None:
         """Rows of some version, not to be changed. May be asked from any thread."""
-        return self._rows.get(resident_id)
+        kept = self._kept.get(resident_id)
+        return kept.rows if kept else None
 
-    def keep(self, resident_id: str, rows: Rows) -> None:
-        """What is on disk now, or was a moment ago."""
-        self._rows[resident_id] = rows
-        self._rows.move_to_end(resident_id)
-        while len(self._rows) > self._most:
-            self._rows.popitem(last=False)
+    def take(self, rows: Written) -> Folder:
+        """The folder of these rows. Each is given away once: whoever takes it may change it."""
+        kept = self._kept.get(rows.resident_id)
+        if kept is None or kept.rows is not rows or kept.folder is None:
+            return from_rows(rows)
+        folder, kept.folder = kept.folder, None
+        return folder
+
+    def keep(self, rows: Written, folder: Folder | None = None) -> None:
+        """What is on disk now, or was a moment ago; `folder` is nobody else's from now on."""
+        resident_id = rows.resident_id
+        self._kept[resident_id] = _Kept(rows, folder)
+        self._kept.move_to_end(resident_id)
+        while len(self._kept) > self._most:
+            self._kept.popitem(last=False)
 
     def forget(self, resident_id: str) -> None:
         """Nothing of this folder may stay here."""
-        self._rows.pop(resident_id, None)
+        self._kept.pop(resident_id, None)
 
 
 class SqlFolders:
@@ -96,19 +125,22 @@ class SqlFolders:
         self._transaction = transaction
         self._remembered = remembered
         # Rows as last loaded or saved here; true as long as the stored version is theirs.
-        self._known: dict[str, Rows] = {}
+        self._known: dict[str, Written] = {}
 
     async def by_chat(self, chat_id: int) -> Folder | None:
         """The folder of the resident who writes in this private chat."""
-        rows = await self._transaction.ask(
+        found = await self._transaction.ask(
             lambda hand: _rows_by_chat(hand, chat_id, self._remembered)
         )
-        if rows is None:
+        if found is None:
             return None
-        folder = from_rows(rows)
-        self._known[folder.resident.id] = rows
-        if not self._transaction.is_writing:
-            self._remembered.keep(folder.resident.id, rows)
+        if isinstance(found, Written):
+            rows, folder = found, self._remembered.take(found)
+        else:
+            rows, folder = gathered(found)
+            if not self._transaction.is_writing:
+                self._remembered.keep(rows)
+        self._known[rows.resident_id] = rows
         return folder
 
     async def by_reference(self, reference: str) -> list[Folder]:
@@ -131,14 +163,13 @@ class SqlFolders:
 
     async def _load(self, wanted: ColumnElement[bool]) -> list[Folder]:
         folders = []
-        for rows in await self._rows(wanted):
-            folder = from_rows(rows)
-            self._known[folder.resident.id] = rows
+        for rows, folder in await self._rows(wanted):
+            self._known[rows.resident_id] = rows
             folders.append(folder)
         return folders
 
-    async def _rows(self, wanted: ColumnElement[bool]) -> list[Rows]:
-        """All rows of the residents wanted, by resident id.
+    async def _rows(self, wanted: ColumnElement[bool]) -> list[tuple[Written, Folder]]:
+        """All rows of the residents wanted, and their folders, by resident id.
 
         Who and which version come first, in one query: should another process save while the
         rest is read, the version is the old one and saving what was read is refused.
@@ -146,7 +177,7 @@ class SqlFolders:
         persons = await self._transaction.read(
             _PERSONS.where(wanted).order_by(tables.residents.c.id)
         )
-        return [await self._rows_of(person) for person in persons]
+        return [gathered(await self._rows_of(person)) for person in persons]
 
     async def _rows_of(self, person: Any) -> Rows:
         rows: Rows = {
@@ -171,23 +202,21 @@ class SqlFolders:
         transaction is then rolled back, the folder's version is put back too.
         """
         before, resident_id = folder.session.version, folder.resident.id
-        rows = to_rows(folder)
-        (session,) = rows["sessions"].values()
         known = self._known.get(resident_id) or self._remembered.of(resident_id)
-        if known is not None and _version(known, resident_id) == before:
-            session["version"] = before
-            changes = _changes(known, rows) + _noted(resident_id, known, rows)
-            session["version"] = before + 1
+        rows = written(folder, known or NOTHING)
+        if known is not None and known.session["version"] == before:
+            old, new = differing(known, rows)
+            changes = _changes(old, new) + _noted(resident_id, old, new)
+            rows.session["version"] = before + 1
             self._transaction.later(lambda hand: _save(hand, resident_id, before, changes))
-            stored = known
         else:
-            session["version"] = before + 1
-            stored = await self._claim(folder, session)
-            changes = _changes(stored, rows) + _noted(resident_id, stored, rows)
+            rows.session["version"] = before + 1
+            old, new = differing(await self._claim(folder), rows)
+            changes = _changes(old, new) + _noted(resident_id, old, new)
             self._transaction.later(lambda hand: _make(hand, changes))
-        await leaving.after_saving(self._transaction, _sha256(resident_id), stored, rows)
+        await leaving.after_saving(self._transaction, _sha256(resident_id), old, new)
         self._known[resident_id] = rows
-        self._transaction.if_kept(lambda: self._remembered.keep(resident_id, rows))
+        self._transaction.if_kept(lambda: self._remembered.keep(rows, folder))
         folder.session.version = before + 1
 
         def put_back() -> None:
@@ -195,7 +224,7 @@ class SqlFolders:
 
         self._transaction.if_undone(put_back)
 
-    async def _claim(self, folder: Folder, session: Row) -> Rows:
+    async def _claim(self, folder: Folder) -> Written:
         """Move the stored version on by one; the rows as stored, empty for a new folder."""
         resident_id, version = folder.resident.id, folder.session.version
         mine = tables.sessions.c.resident_id == resident_id
@@ -205,7 +234,7 @@ class SqlFolders:
             .values(version=version + 1)
         )
         if moved:
-            (stored,) = await self._rows(tables.residents.c.id == resident_id)
+            ((stored, _),) = await self._rows(tables.residents.c.id == resident_id)
             return stored
         taken = select(tables.identities.c.resident_id).where(
             or_(
@@ -215,7 +244,7 @@ class SqlFolders:
         )
         if version or await self._transaction.read(taken):
             raise Conflict("The folder was changed by another process; load it again.")
-        return {table.name: {} for table in tables.OF_FOLDER}
+        return NOTHING
 
     async def erase(self, resident_id: str, at: datetime) -> list[Receipt]:
         """Delete the folder's rows, its inbox and outbox rows; keep a wordless record.
@@ -327,7 +356,7 @@ class SqlFolders:
         return [_line(row, told.get(row.id), released.get(row.id)) for row in page]
 
 
-def _rows_by_chat(hand: Hand, chat_id: int, remembered: Remembered) -> Rows | None:
+def _rows_by_chat(hand: Hand, chat_id: int, remembered: Remembered) -> Rows | Written | None:
     """All rows of whoever writes in this chat; those remembered where their version is the same."""
     persons = hand.rows(_PERSON_BY_CHAT, chat=chat_id)
     if not persons:
@@ -341,7 +370,10 @@ def _rows_by_chat(hand: Hand, chat_id: int, remembered: Remembered) -> Rows | No
         at += len(names)
     resident_id = person[0]
     known = remembered.of(resident_id)
-    if known is not None and _version(known, resident_id) == _version(rows, resident_id):
+    if (
+        known is not None
+        and known.session["version"] == rows["sessions"][(resident_id,)]["version"]
+    ):
         return known
     for table, query in _OF_RESIDENT.items():
         if table in tables.OF_STORY and not rows["stories"]:
@@ -350,10 +382,6 @@ def _rows_by_chat(hand: Hand, chat_id: int, remembered: Remembered) -> Rows | No
             found = hand.rows(query, resident=resident_id)
             rows[table.name] = keyed(table, (row._asdict() for row in found))
     return rows
-
-
-def _version(rows: Rows, resident_id: str) -> int:
-    return int(rows["sessions"][(resident_id,)]["version"])
 
 
 Change = tuple[Prepared, Mapping[str, Any]]
@@ -383,7 +411,7 @@ def _changes(stored: Rows, rows: Rows) -> list[Change]:
             before = old.get(key)
             if before is None:
                 changes.append((_inserting(table), row))
-            elif row != before:
+            elif row is not before and row != before:
                 changed = {n: v for n, v in row.items() if v != before[n]}
                 changes.append((_updating(table, tuple(changed)), changed | _key_of(table, key)))
     return changes

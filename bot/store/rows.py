@@ -1,15 +1,17 @@
 """A folder as rows, and rows as a folder: nothing is lost on the way, nothing is shared.
 
 Pure functions; no database here. `Rows` maps each table's name to its rows by primary key, so
-that what changed between two folders is a comparison of two dictionaries.
+that what changed between two folders is a comparison of two dictionaries. A turn changes one story
+of many at most, so rows of a story that is as it was are not made again.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Table
@@ -37,17 +39,76 @@ from bot.core.story import (
     StoryStatus,
     Telling,
 )
-from bot.store import tables
+from bot.store import plain, tables
 
 Key = tuple[object, ...]
 Row = dict[str, Any]
 Rows = dict[str, dict[Key, Row]]
+Records = dict[str, dict[Key, Any]]
+"""For each table's rows what they are made of, in things that nobody changes."""
+
+OWN = tuple(t for t in tables.OF_FOLDER if t is not tables.stories and t not in tables.OF_STORY)
+"""Tables of the folder itself."""
+TOLD = tuple(t for t in tables.OF_FOLDER if t not in OWN)
+"""Tables of its stories."""
 
 
-def keyed(table: Table, rows: Iterable[Mapping[str, Any]]) -> dict[Key, Row]:
+@dataclass(frozen=True)
+class Written:
+    """A folder as rows: its own, and those of each story by the story's id.
+
+    Beside a story's rows stands what each of them is made of. Where that is the same in two
+    states of a folder they share the row, which is therefore never changed.
+    """
+
+    own: Rows
+    stories: Mapping[str, tuple[Records, Rows]]
+
+    @property
+    def resident_id(self) -> str:
+        """Whose folder it is."""
+        (key,) = self.own["residents"]
+        return str(key[0])
+
+    @property
+    def session(self) -> Row:
+        """The one row of the conversation, with the folder's version."""
+        (row,) = self.own["sessions"].values()
+        return row
+
+    def whole(self) -> Rows:
+        """All rows of every table."""
+        return self.without(())
+
+    def without(self, left_out: Iterable[str]) -> Rows:
+        """All rows, those of some stories left out."""
+        kept = [rows for key, (_, rows) in self.stories.items() if key not in left_out]
+        told = {t.name: {k: r for rows in kept for k, r in rows[t.name].items()} for t in TOLD}
+        return {**self.own, **told}
+
+
+NOTHING = Written({table.name: {} for table in OWN}, {})
+"""A folder that was never written."""
+
+
+def differing(one: Written, other: Written) -> tuple[Rows, Rows]:
+    """All rows of both, but for stories that are the same in both."""
+    same = {
+        key for key, (_, rows) in one.stories.items()
+        if key in other.stories and other.stories[key][1] is rows
+    }  # fmt: skip
+    return one.without(same), other.without(same)
+
+
+@cache
+def _names_of_key(table: Table) -> tuple[str, ...]:
+    return tuple(column.name for column in table.primary_key)
+
+
+def keyed(table: Table, rows: Iterable[Row]) -> dict[Key, Row]:
     """Rows by primary key."""
-    names = [column.name for column in table.primary_key]
-    return {tuple(row[name] for name in names): dict(row) for row in rows}
+    names = _names_of_key(table)
+    return {tuple([row[name] for name in names]): row for row in rows}
 
 
 def to_rows(folder: Folder) -> Rows:
@@ -55,136 +116,224 @@ def to_rows(folder: Folder) -> Rows:
 
     Raises TypeError when `session.notes` is not plain JSON.
     """
-    rows: dict[str, list[Row]] = {table.name: [] for table in tables.OF_FOLDER}
-    resident, identity, session = folder.resident, folder.identity, folder.session
-    agreed = resident.participation
-    rows["residents"].append(
-        {
-            "id": resident.id,
-            "joined_at": resident.joined_at,
-            "last_seen_at": resident.last_seen_at,
-            "language": resident.language,
-            "age_band": resident.age_band.value if resident.age_band else None,
-            "participation_wording": agreed.wording if agreed else None,
-            "participation_language": agreed.language if agreed else None,
-            "participation_agreed_at": agreed.agreed_at if agreed else None,
-            "model": _model_row(resident.model),
-        }
-    )
-    rows["identities"].append(
-        {
-            "resident_id": resident.id,
-            "telegram_id": identity.telegram_id,
-            "chat_id": identity.chat_id,
-            "name": identity.name,
-            "name_folded": identity.name.casefold(),
-        }
-    )
-    rows["sessions"].append(
-        {
-            "resident_id": resident.id,
-            "step": session.step,
-            "turn": session.turn,
-            "version": session.version,
-            "story_id": session.story_id,
-            "notes": json.loads(json.dumps(session.notes)),
-        }
-    )
+    return written(folder).whole()
+
+
+def written(folder: Folder, like: Written = NOTHING) -> Written:
+    """The folder as rows; those of stories that are as they are in `like` are taken from there.
+
+    What is made anew shares nothing with the folder. Raises as `to_rows`.
+    """
+    stories = {}
     for position, story in enumerate(folder.stories):
-        rows["stories"].append(_story_row(resident.id, position, story))
-        _add_rows_of_story(rows, story)
-    rows["shown_examples"] += [
-        {"resident_id": resident.id, "position": position, "passage_id": passage}
-        for position, passage in enumerate(folder.shown_examples)
-    ]
-    return {table.name: keyed(table, rows[table.name]) for table in tables.OF_FOLDER}
+        records = _records(folder.resident.id, position, story)
+        known = like.stories.get(story.id)
+        if known is not None and known[0] == records:
+            stories[story.id] = known
+        else:
+            stories[story.id] = records, _rows_of_story(records, *(known or ({}, {})))
+    return Written(_own_rows(folder), stories)
 
 
-def _story_row(resident_id: str, position: int, story: Story) -> Row:
-    commitment = story.commitment or Commitment()
+def _rows_of_story(records: Records, known: Records, rows: Rows) -> Rows:
+    """Rows of a story; those whose records are `known` are taken from `rows`."""
+    made: Rows = {}
+    for name, held in records.items():
+        before, make = known.get(name, {}), _MAKE[name]
+        made[name] = {
+            key: rows[name][key] if before.get(key) == record else make(key, record)
+            for key, record in held.items()
+        }
+    return made
+
+
+def _records(resident_id: str, position: int, story: Story) -> Records:
+    """Every row of a story: its key, and what it is made of."""
+    sid = story.id
+    told = (
+        resident_id,
+        position,
+        story.language,
+        story.begun_at,
+        story.status,
+        story.link,
+        story.commitment,
+        story.listener,
+        story.kept_passages,
+        story.submitted_at,
+        story.withdrawn_at,
+    )
+    parts = story.parts.items()
     return {
-        "id": story.id,
-        "resident_id": resident_id,
-        "position": position,
-        "language": story.language,
-        "begun_at": story.begun_at,
-        "status": story.status.value,
-        "link": story.link,
-        "link_words": count_words(story.link or ""),
-        "committed": story.commitment is not None,
-        "commitment_who": commitment.who,
-        "commitment_what": commitment.what,
-        "commitment_when": commitment.when,
-        "commitment_where": commitment.where,
-        "listener": story.listener,
-        "kept_passages": list(story.kept_passages),
-        "submitted_at": story.submitted_at,
-        "withdrawn_at": story.withdrawn_at,
+        "stories": {(sid,): told},
+        "parts": {(sid, stage.value): (part.sketch, tuple(part.pieces)) for stage, part in parts},
+        "tellings": {
+            (sid, stage.value, number): telling
+            for stage, part in parts
+            for number, telling in enumerate(part.tellings)
+        },
+        "readings": {(sid, number): one for number, one in enumerate(story.readings)},
+        "releases": {(sid, number): one for number, one in enumerate(story.releases)},
+        "offers": {(sid, number): one for number, one in enumerate(story.offers)},
+        "self_interpretations": {
+            (sid, field): (number, answer)
+            for number, (field, answer) in enumerate(story.interpretation.items())
+        },
     }
 
 
-def _add_rows_of_story(rows: dict[str, list[Row]], story: Story) -> None:
-    for stage, part in story.parts.items():
-        rows["parts"].append(
-            {
-                "story_id": story.id,
-                "stage": stage.value,
-                "sketch": part.sketch,
-                "pieces": list(part.pieces),
+def _own_rows(folder: Folder) -> Rows:
+    resident, identity, session = folder.resident, folder.identity, folder.session
+    agreed = resident.participation
+    return {
+        "residents": {
+            (resident.id,): {
+                "id": resident.id,
+                "joined_at": resident.joined_at,
+                "last_seen_at": resident.last_seen_at,
+                "language": resident.language,
+                "age_band": resident.age_band.value if resident.age_band else None,
+                "participation_wording": agreed.wording if agreed else None,
+                "participation_language": agreed.language if agreed else None,
+                "participation_agreed_at": agreed.agreed_at if agreed else None,
+                "model": _model_row(resident.model),
             }
-        )
-        rows["tellings"] += [
-            {
-                "story_id": story.id,
-                "stage": stage.value,
-                "position": position,
-                "number": telling.number,
-                "text": telling.text,
-                "words": count_words(telling.text),
-                "origin": telling.origin.value,
-                "told_at": telling.told_at,
-                "teller_share": telling.teller_share,
+        },
+        "identities": keyed(
+            tables.identities,
+            [
+                {
+                    "resident_id": resident.id,
+                    "telegram_id": identity.telegram_id,
+                    "chat_id": identity.chat_id,
+                    "name": identity.name,
+                    "name_folded": identity.name.casefold(),
+                }
+            ],
+        ),
+        "sessions": {
+            (resident.id,): {
+                "resident_id": resident.id,
+                "step": session.step,
+                "turn": session.turn,
+                "version": session.version,
+                "story_id": session.story_id,
+                "notes": plain.copied(session.notes),
             }
-            for position, telling in enumerate(part.tellings)
-        ]
-    rows["readings"] += [
-        {
-            "story_id": story.id,
-            "position": position,
-            "stage": reading.stage.value,
-            "telling": reading.telling,
-            "statuses": dict(reading.statuses),
-            "modes": [mode.value for mode in reading.modes],
-            "reader": reading.reader,
-            "read_at": reading.read_at,
-        }
-        for position, reading in enumerate(story.readings)
-    ]
-    rows["releases"] += [
-        {"story_id": story.id, "position": position, **_release_row(release)}
-        for position, release in enumerate(story.releases)
-    ]
-    rows["offers"] += [
-        {
-            "story_id": story.id,
-            "position": position,
-            **_release_row(offer.release),
-            "prompt": offer.prompt,
-            "question": offer.question,
-            "groups": json.dumps(offer.groups, ensure_ascii=False),
-        }
-        for position, offer in enumerate(story.offers)
-    ]
-    rows["self_interpretations"] += [
-        {
-            "story_id": story.id,
-            "field": field,
-            "position": position,
-            "answer": answer,
-            "asserted_by": "teller",
-        }
-        for position, (field, answer) in enumerate(story.interpretation.items())
-    ]
+        },
+        "shown_examples": keyed(
+            tables.shown_examples,
+            [
+                {"resident_id": resident.id, "position": position, "passage_id": passage}
+                for position, passage in enumerate(folder.shown_examples)
+            ],
+        ),
+    }
+
+
+def _story_row(key: Key, record: tuple[Any, ...]) -> Row:
+    (
+        resident_id,
+        position,
+        language,
+        begun_at,
+        status,
+        link,
+        commitment,
+        listener,
+        kept_passages,
+        submitted_at,
+        withdrawn_at,
+    ) = record
+    yes = commitment or Commitment()
+    return {
+        "id": key[0],
+        "resident_id": resident_id,
+        "position": position,
+        "language": language,
+        "begun_at": begun_at,
+        "status": status.value,
+        "link": link,
+        "link_words": count_words(link or ""),
+        "committed": commitment is not None,
+        "commitment_who": yes.who,
+        "commitment_what": yes.what,
+        "commitment_when": yes.when,
+        "commitment_where": yes.where,
+        "listener": listener,
+        "kept_passages": list(kept_passages),
+        "submitted_at": submitted_at,
+        "withdrawn_at": withdrawn_at,
+    }
+
+
+def _part_row(key: Key, record: tuple[str | None, tuple[str, ...]]) -> Row:
+    sketch, pieces = record
+    return {"story_id": key[0], "stage": key[1], "sketch": sketch, "pieces": list(pieces)}
+
+
+def _telling_row(key: Key, telling: Telling) -> Row:
+    return {
+        "story_id": key[0],
+        "stage": key[1],
+        "position": key[2],
+        "number": telling.number,
+        "text": telling.text,
+        "words": count_words(telling.text),
+        "origin": telling.origin.value,
+        "told_at": telling.told_at,
+        "teller_share": telling.teller_share,
+    }
+
+
+def _reading_row(key: Key, reading: ReadingRecord) -> Row:
+    return {
+        "story_id": key[0],
+        "position": key[1],
+        "stage": reading.stage.value,
+        "telling": reading.telling,
+        "statuses": dict(reading.statuses),
+        "modes": [mode.value for mode in reading.modes],
+        "reader": reading.reader,
+        "read_at": reading.read_at,
+    }
+
+
+def _released_row(key: Key, release: Release) -> Row:
+    return {"story_id": key[0], "position": key[1], **_release_row(release)}
+
+
+def _offer_row(key: Key, offer: Offer) -> Row:
+    return {
+        "story_id": key[0],
+        "position": key[1],
+        **_release_row(offer.release),
+        "prompt": offer.prompt,
+        "question": offer.question,
+        "groups": json.dumps(offer.groups, ensure_ascii=False),
+    }
+
+
+def _interpretation_row(key: Key, record: tuple[int, str]) -> Row:
+    position, answer = record
+    return {
+        "story_id": key[0],
+        "field": key[1],
+        "position": position,
+        "answer": answer,
+        "asserted_by": "teller",
+    }
+
+
+_MAKE: dict[str, Callable[[Key, Any], Row]] = {
+    "stories": _story_row,
+    "parts": _part_row,
+    "tellings": _telling_row,
+    "readings": _reading_row,
+    "releases": _released_row,
+    "offers": _offer_row,
+    "self_interpretations": _interpretation_row,
+}
 
 
 def _release_row(release: Release) -> Row:
@@ -205,13 +354,36 @@ def _release_row(release: Release) -> Row:
     }
 
 
-def from_rows(rows: Rows) -> Folder:
+def gathered(rows: Rows) -> tuple[Written, Folder]:
+    """Rows as a database has them, put in order, and the folder they are made of."""
+    own = {table.name: rows[table.name] for table in OWN}
+    apart: dict[str, Rows] = {
+        str(row["id"]): {table.name: {} for table in TOLD} for row in rows["stories"].values()
+    }
+    for table in TOLD:
+        whose = "id" if table is tables.stories else "story_id"
+        for key, row in rows[table.name].items():
+            apart[row[whose]][table.name][key] = row
+    in_order = sorted(rows["stories"].values(), key=lambda row: row["position"])
+    found = [_story(apart[row["id"]]) for row in in_order]
+    stories = {
+        story.id: (_records(row["resident_id"], row["position"], story), apart[story.id])
+        for row, story in zip(in_order, found, strict=True)
+    }
+    one = Written(own, stories)
+    return one, _folder(one, found)
+
+
+def from_rows(rows: Written) -> Folder:
     """The folder those rows are made of; the folder shares nothing with them."""
-    (resident,) = rows["residents"].values()
-    (identity,) = rows["identities"].values()
-    (session,) = rows["sessions"].values()
-    stories = sorted(rows["stories"].values(), key=lambda row: row["position"])
-    shown = sorted(rows["shown_examples"].values(), key=lambda row: row["position"])
+    return _folder(rows, [_story(held) for _, held in rows.stories.values()])
+
+
+def _folder(rows: Written, stories: list[Story]) -> Folder:
+    (resident,) = rows.own["residents"].values()
+    (identity,) = rows.own["identities"].values()
+    session = rows.session
+    shown = sorted(rows.own["shown_examples"].values(), key=lambda row: row["position"])
     return Folder(
         resident=Resident(
             id=resident["id"],
@@ -228,9 +400,9 @@ def from_rows(rows: Rows) -> Folder:
             turn=session["turn"],
             version=session["version"],
             story_id=session["story_id"],
-            notes=json.loads(json.dumps(session["notes"])),
+            notes=plain.copied(session["notes"]),
         ),
-        stories=[_story(row, rows) for row in stories],
+        stories=stories,
         shown_examples=[row["passage_id"] for row in shown],
     )
 
@@ -257,10 +429,11 @@ def _model(row: Row | None) -> ModelConsent | None:
     return ModelConsent(**{**row, "decided_at": datetime.fromisoformat(row["decided_at"])})
 
 
-def _story(row: Row, rows: Rows) -> Story:
+def _story(rows: Rows) -> Story:
+    (row,) = rows["stories"].values()
+
     def own(table: str) -> list[Row]:
-        mine = [r for r in rows[table].values() if r["story_id"] == row["id"]]
-        return sorted(mine, key=lambda r: r.get("position", 0))
+        return sorted(rows[table].values(), key=lambda r: r.get("position", 0))
 
     parts = {
         StoryOf(part["stage"]): Part(StoryOf(part["stage"]), part["sketch"], list(part["pieces"]))

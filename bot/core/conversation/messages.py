@@ -80,11 +80,16 @@ def _mark(words: str) -> int:
 
 
 def _count(texts: list[str], words: str) -> int:
-    return sum(
-        _stands_alone(text, m.start(), m.end())
-        for text in texts
-        for m in re.finditer(re.escape(words), text)
-    )
+    return sum(_stands_alone(text, *place) for text in texts for place in _found_in(text, words))
+
+
+def _found_in(text: str, words: str) -> Iterator[tuple[int, int]]:
+    """From where to where the words stand in a text, each place after the one before."""
+    start = text.find(words)
+    while start >= 0:
+        end = start + len(words)
+        yield start, end
+        start = text.find(words, end)
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:
