@@ -127,6 +127,7 @@ class MemoryUnitOfWork:
         self._store = store
         self._writers = writers
         self._own: State | None = None
+        self.outgoing = 0
         self.undo: list[Callable[[], None]] = []
         self.then: list[Callable[[], None]] = []
         self.folders = _Folders(self)
@@ -162,6 +163,7 @@ class MemoryUnitOfWork:
         for then in self.then:
             then()
         self.then.clear()
+        self.outgoing = 0
         self._release()
 
     def _release(self) -> None:
@@ -388,6 +390,7 @@ class _Outbox:
         self._work = work
 
     async def add(self, items: Sequence[OutboxItem]) -> list[int]:
+        self._work.outgoing += 1
         state = await self._work.writing()
         ids = []
         for item in items:
@@ -396,9 +399,12 @@ class _Outbox:
             ids.append(key)
         return ids
 
-    async def queue(self, items: Sequence[OutboxItem]) -> None:
-        if items:
-            await self.add(items)
+    async def queue(self, items: Sequence[OutboxItem]) -> Sequence[OutboxItem]:
+        queued = list[OutboxItem]()
+        ids = await self.add(items) if items else []
+        found = [one for i in ids if (one := await self.one(i)) is not None]
+        self._work.then.append(lambda: queued.extend(found if self._work.outgoing == 1 else ()))
+        return queued
 
     async def waiting(self, limit: int = 1000) -> list[OutboxItem]:
         held = self._work.seen.outbox

@@ -140,12 +140,12 @@ def _arounds(cells: Iterable[Cell]) -> list[_Around]:
         table = next(iter(outer))[0]
         inner: dict[str, set[_Row]] = {}
         for row in outer:
-            for other, met in meets[row].items():
-                inner.setdefault(other, set()).update(met)
-        for met in inner.values():
-            within = {row for row in met if meets[row][table] <= outer}
+            for elsewhere, met in meets[row].items():
+                inner.setdefault(elsewhere, set()).update(met)
+        for all_met in inner.values():
+            within = {row for row in all_met if meets[row][table] <= outer}
             if within:
-                found.append(_Around(outer, frozenset(met), frozenset(within)))
+                found.append(_Around(outer, frozenset(all_met), frozenset(within)))
     return found
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from bot import plain
 from bot.store.backups import SqlBackups
 from bot.store.crew import PATIENCE
 from bot.store.errors import newer, plainly
@@ -303,7 +304,7 @@ def engine_of(url: str, wait: float, connections: int = CONNECTIONS) -> tuple[As
         )
     parsed = parsed.set(drivername=_DRIVERS[kind])
     # Statements carry people's words: they must not appear in an error or a log.
-    options: dict[str, Any] = {"hide_parameters": True}
+    options: dict[str, Any] = {"hide_parameters": True, "json_serializer": plain.dumps}
     if kind == "sqlite":
         # The driver must not begin transactions by itself; the hook below does.
         options["connect_args"] = {"timeout": wait, "isolation_level": None}

@@ -23,6 +23,8 @@ from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
+from bot import plain
+
 if TYPE_CHECKING:
     import psycopg
 
@@ -204,4 +206,4 @@ class EngineHand:
         return done
 
 
-_SQLITE = sqlite.dialect(paramstyle="qmark")
+_SQLITE = sqlite.dialect(paramstyle="qmark", json_serializer=plain.dumps)

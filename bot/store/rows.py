@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import Table
 
+from bot import plain
 from bot.core.consent import (
     AgeBand,
     ModelConsent,
@@ -39,7 +40,7 @@ from bot.core.story import (
     StoryStatus,
     Telling,
 )
-from bot.store import plain, tables
+from bot.store import tables
 
 Key = tuple[object, ...]
 Row = dict[str, Any]

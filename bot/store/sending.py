@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from types import ModuleType
 from typing import Any
@@ -99,6 +100,18 @@ def _add(hand: Hand, items: Sequence[OutboxItem]) -> list[int]:
     return ids
 
 
+def _queue(hand: Hand, items: Sequence[OutboxItem], queued: list[OutboxItem]) -> None:
+    queued[:] = [
+        replace(item, id=item_id, keyboard=_open_in(hand, item.chat_id))
+        for item, item_id in zip(items, _add(hand, items), strict=True)
+    ]
+
+
+def _open_in(hand: Hand, chat_id: int) -> int | None:
+    rows = hand.rows(_KEYBOARD, chat=chat_id)
+    return int(rows[0].message_id) if rows else None
+
+
 class SqlOutbox:
     """The port Outbox, within one transaction."""
 
@@ -107,12 +120,26 @@ class SqlOutbox:
 
     async def add(self, items: Sequence[OutboxItem]) -> list[int]:
         """Keep messages in order; returns their ids."""
+        self._transaction.outgoing += 1
         return await self._transaction.now(lambda hand: _add(hand, items))
 
-    async def queue(self, items: Sequence[OutboxItem]) -> None:
-        """The same for whoever needs no ids, which are given when it is committed."""
+    async def queue(self, items: Sequence[OutboxItem]) -> Sequence[OutboxItem]:
+        """The same, with the commit.
+
+        The list then holds them as `one` gives them, where nothing else was added beside them.
+        """
+        queued: list[OutboxItem] = []
         if items:
-            self._transaction.later(lambda hand: _add(hand, items))
+            found: list[OutboxItem] = []
+
+            def tell() -> None:
+                if self._transaction.outgoing == 1:
+                    queued.extend(found)
+
+            self._transaction.outgoing += 1
+            self._transaction.later(lambda hand: _queue(hand, items, found))
+            self._transaction.if_kept(tell)
+        return queued
 
     async def waiting(self, limit: int = 1000) -> list[OutboxItem]:
         """Unsent messages, oldest first."""
@@ -191,8 +218,7 @@ class SqlOutbox:
 
     async def keyboard(self, chat_id: int) -> int | None:
         """The message whose buttons are still open in this chat."""
-        rows = await self._transaction.ask(lambda hand: hand.rows(_KEYBOARD, chat=chat_id))
-        return int(rows[0].message_id) if rows else None
+        return await self._transaction.ask(lambda hand: _open_in(hand, chat_id))
 
     async def set_keyboard(self, chat_id: int, message_id: int | None) -> None:
         """Remember, or forget, which message holds the open buttons."""

@@ -71,7 +71,8 @@ class Transaction:
 
     `wait` is how many seconds to queue before giving up with StoreUnavailable. `hands` carry out
     prepared jobs where no ordinary statement has to stand beside them in one transaction.
-    `index_is_apart` while files of the example index lie where we cannot erase them.
+    `index_is_apart` while files of the example index lie where we cannot erase them. `outgoing`
+    counts how often messages were put into the outbox since the last commit.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Transaction:
         index_is_apart: bool = False,
     ) -> None:
         self.index_is_apart = index_is_apart
+        self.outgoing = 0
         self._engine = engine
         self._place = place
         self._writers = writers
@@ -203,6 +205,7 @@ class Transaction:
             then()
         self._then.clear()
         self._undo.clear()
+        self.outgoing = 0
         self._leave_phase()
 
     async def close(self) -> None:

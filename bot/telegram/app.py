@@ -110,6 +110,7 @@ class TelegramCoach:
             meter, bot, store, residents, words, self._sender.wake, clock, self._organized
         )
         self._turns.may_act, self._turns.room = self._sender.may_act, self._sender.room
+        self._turns.send = self._sender.send
         self._lanes = Lanes(store, self._turns, self._crew)
         self._residents = residents
         self._queue = DurableQueue(store, clock, self._kept, meter)

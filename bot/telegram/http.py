@@ -7,16 +7,17 @@ library's, so that `refusals.meaning` tells what became of a message.
 
 from __future__ import annotations
 
-import json
 import ssl
+from functools import cache
 from typing import Any
 from urllib.request import getproxies
 
 import aiohttp
 import certifi
-from telegram.error import NetworkError, TimedOut
+from telegram.error import NetworkError, TelegramError, TimedOut
 from telegram.request import BaseRequest, RequestData
 
+from bot import plain
 from bot.telegram.refusals import NeverLeft
 
 CONNECTIONS = 256
@@ -59,6 +60,15 @@ class AiohttpRequest(BaseRequest):
         if session is not None:
             await session.close()
 
+    @staticmethod
+    def parse_json_payload(payload: bytes) -> Any:
+        """What Telegram answered. Raises TelegramError when it is no JSON."""
+        try:
+            return plain.loads(payload)
+        except (ValueError, RecursionError):
+            # Its words may be somebody's: they are not logged, as the library does.
+            raise TelegramError("Invalid server response") from None
+
     async def do_request(
         self,
         url: str,
@@ -96,6 +106,7 @@ def _chosen(given: Any, usual: float) -> float | None:
     return usual if isinstance(given, type(BaseRequest.DEFAULT_NONE)) else given
 
 
+@cache
 def _timeout(
     connect: float | None, read: float | None, write: float | None
 ) -> aiohttp.ClientTimeout:
@@ -108,8 +119,10 @@ def _body(data: RequestData | None, has_files: bool) -> dict[str, Any]:
     if data is None:
         return {}
     if not has_files:
-        body = json.dumps(data.parameters).encode()
-        return {"data": body, "headers": {"Content-Type": "application/json"}}
+        return {
+            "data": plain.written(data.parameters),
+            "headers": {"Content-Type": "application/json"},
+        }
     form = aiohttp.FormData()
     for name, value in data.json_parameters.items():
         form.add_field(name, value)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from bot import plain
 from bot.telegram.ending import ended
 from bot.telegram.render import units
 from bot.telegram.updates import Incoming, Said, incoming, joined, language_of, query_of
@@ -319,7 +319,7 @@ class Lanes:
 
 
 def _update(item: InboxItem) -> Mapping[str, Any]:
-    update: Mapping[str, Any] = json.loads(item.payload)
+    update: Mapping[str, Any] = plain.loads(item.payload)
     return update
 
 

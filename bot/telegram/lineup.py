@@ -42,6 +42,14 @@ class Lineup:
         heapq.heappush(chat[message.urgency], message.id)
         self._offer(message.chat_id)
 
+    def is_quiet(self, chat: int) -> bool:
+        """Nothing waits for this chat, nothing is on its way to it, and it is not paused."""
+        return chat not in self._chats and chat not in self._busy and chat not in self._paused
+
+    def is_paused(self, chat: int) -> bool:
+        """Whether this chat is passed over."""
+        return chat in self._paused
+
     def remove(self, message: Queued) -> None:
         """The message waits no longer, or no longer in this chat."""
         self._known.discard(message.id)

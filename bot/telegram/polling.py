@@ -73,7 +73,8 @@ class PatientBot(ExtBot[None]):
 
         What is None is left out. Raises TelegramError.
         """
-        return await self._post(method, given)
+        # Without the library's defaults, of which we set none.
+        return await self._do_post(method, given)
 
     async def _do_post(self, endpoint: str, data: Any, **timeouts: Any) -> Any:
         """Every call passes here: counted by method and by what became of it."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -66,7 +66,8 @@ DROP_EVERY = 60.0
 AT_ONCE: dict[Urgency, int] = {"reply": 100, "push": 60}
 """Messages under way at one time; pushes leave the rest to replies."""
 A_MOMENT = 0.1
-"""Seconds after which a call that was let through is late, and has to be let through again."""
+"""Seconds after which a call that was let through is late, and has to be let through again; and
+after which what was queued is read again before it is sent."""
 PARTING_SECONDS = 2.0
 """How long stopping waits for sends under way."""
 
@@ -129,6 +130,7 @@ class Sender:
         self._underway: dict[Queued, asyncio.Task[None]] = {}
         self._waiting_for_room: set[asyncio.Task[None]] = set()
         self._tries: dict[int, Try] = {}
+        self._fresh: dict[int, tuple[OutboxItem, float]] = {}
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
@@ -146,6 +148,21 @@ class Sender:
         """There is something new in the outbox, or somebody can be written to again."""
         self._idle.clear()
         self._look_at = 0.0
+        self._wake.set()
+
+    def send(self, queued: Iterable[OutboxItem]) -> None:
+        """These came into the outbox a moment ago, by this process."""
+        for item in queued:
+            chat = item.chat_id
+            if item.id is None or not self._crew.serves(chat):
+                continue
+            if item.repeatable and chat > 0 and self._lineup.is_quiet(chat):
+                # As it would be read from the outbox: nothing that is on its way changes it.
+                self._fresh[item.id] = item, _clock()
+            self._lineup.add(Queued(item.id, chat, item.urgency))
+            if self._lineup.is_paused(chat):
+                self._look_at = 0.0
+        self._idle.clear()
         self._wake.set()
 
     def reassigned(self) -> None:
@@ -335,9 +352,7 @@ class Sender:
             return
         one = self._tries.setdefault(message.id, Try(since=_clock()))
         one.taken_at = taken_at
-        async with self._store.work() as work:
-            item = await work.outbox.one(message.id)
-            earlier = await _about(work, item) if item else None
+        item, earlier = await self._read(message)
         if item is None:
             self._over(message)
             return
@@ -359,6 +374,15 @@ class Sender:
                 return
             one.end = "sent", ""
         await self._note(message, item, one)
+
+    async def _read(self, message: Queued) -> tuple[OutboxItem | None, int | None]:
+        """The message if it still waits, and the one in its chat that it is about."""
+        fresh, queued_at = self._fresh.pop(message.id, (None, 0.0))
+        if fresh is not None and _clock() - queued_at < A_MOMENT:
+            return fresh, fresh.keyboard
+        async with self._store.work() as work:
+            item = await work.outbox.one(message.id)
+            return item, await _about(work, item) if item else None
 
     async def _send(self, item: OutboxItem, earlier: int | None, one: Try) -> None:
         assert item.id is not None
@@ -424,6 +448,7 @@ class Sender:
     def _over(self, message: Queued) -> None:
         """The message waits no longer."""
         self._tries.pop(message.id, None)
+        self._fresh.pop(message.id, None)
         self._undelivered.discard(message.chat_id)
         self._lineup.remove(message)
 

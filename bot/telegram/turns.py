@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -52,7 +52,8 @@ class Turns:
         clock: Clock,
         organized: Organized | None = None,
     ) -> None:
-        """`wake` is called when there is something new in the outbox.
+        """`wake` is called when there is something new in the outbox; `send` may replace it where
+        it is known what.
 
         `organized` is what organizers and staff do; without it there are residents only.
         """
@@ -69,6 +70,7 @@ class Turns:
             organized.arrived if organized else None,
         )
         self._answering: set[asyncio.Task[None]] = set()
+        self.send: Callable[[Sequence[OutboxItem]], None] = lambda _: wake()
         # The sender's flood limits, for the few calls made here; the app puts them in.
         self.may_act: Callable[[int], bool] = lambda chat: True
         self.room: Callable[[int], Awaitable[None]] = _room_at_once
@@ -116,12 +118,16 @@ class Turns:
             self.stop_spinning(turn.query_id)
         typing = Typing(self, turn.sender.chat_id)
         try:
+            queued: Sequence[OutboxItem] = ()
             if not await self._at_desk(turn, update_ids):
                 heard = await self._prompted(turn)
-                await self._residents.hear(turn.sender, heard, update_ids)
+                queued = await self._residents.hear(turn.sender, heard, update_ids)
         finally:
             typing.ends()
-        self._wake()
+        if queued:
+            self.send(queued)
+        else:
+            self._wake()
 
     async def _at_desk(self, turn: Said, update_ids: list[int]) -> bool:
         """Whether it was for the desk, and is done."""

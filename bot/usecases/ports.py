@@ -306,8 +306,11 @@ class Outbox(Protocol):
         """Keep messages in order; returns their ids."""
         ...
 
-    async def queue(self, items: Sequence[OutboxItem]) -> None:
-        """The same for whoever needs no ids, which are given when it is committed."""
+    async def queue(self, items: Sequence[OutboxItem]) -> Sequence[OutboxItem]:
+        """The same; the list holds them as `one` gives them once this is committed.
+
+        It is empty before, and stays empty where anything else was added in this unit of work.
+        """
         ...
 
     async def waiting(self, limit: int = 1000) -> list[OutboxItem]:

@@ -118,20 +118,24 @@ class Residents:
         self._clock = clock
         self._new_id = new_id
 
-    async def hear(self, sender: Sender, heard: Heard, update_ids: Sequence[int]) -> None:
+    async def hear(
+        self, sender: Sender, heard: Heard, update_ids: Sequence[int]
+    ) -> Sequence[OutboxItem]:
         """Take one turn. The folder, the answers and the updates' end are one commit.
 
-        A turn that fails anywhere changes nothing and can be taken again. Raises StoreUnavailable.
+        Returns what may be sent now without being read from the outbox again. A turn that fails
+        anywhere changes nothing and can be taken again. Raises StoreUnavailable.
         """
-        for attempt in range(CONFLICT_TRIES):
+        for _ in range(CONFLICT_TRIES - 1):
             try:
-                await self._take_turn(sender, heard, update_ids)
-                return
+                return await self._take_turn(sender, heard, update_ids)
             except Conflict:
-                if attempt + 1 == CONFLICT_TRIES:
-                    raise
+                continue
+        return await self._take_turn(sender, heard, update_ids)
 
-    async def _take_turn(self, sender: Sender, heard: Heard, update_ids: Sequence[int]) -> None:
+    async def _take_turn(
+        self, sender: Sender, heard: Heard, update_ids: Sequence[int]
+    ) -> Sequence[OutboxItem]:
         begun = perf_counter()
         async with self._store.work() as work:
             folder = await work.folders.by_chat(sender.chat_id)
@@ -146,6 +150,7 @@ class Residents:
         step = folder.session.step
         moves = await self._converse(folder, heard)
         language = self._language(folder, heard)
+        queued: Sequence[OutboxItem] = ()
         async with self._store.work() as work:
             if any(isinstance(m, EraseEverything) for m in moves):
                 # First, for erasing ends what its sender sent, this update included.
@@ -159,7 +164,8 @@ class Residents:
                 posts = await self._posts(work, moves, language)
                 await work.inbox.done(update_ids)
                 await work.folders.save(folder)
-                await work.outbox.queue([*self._items(folder, moves, language), *posts])
+                said = self._items(folder, moves, language)
+                queued = await work.outbox.queue([*said, *posts])
             # Whoever writes can be written to, even if the news of it comes later.
             await work.recipients.heard_from(sender.chat_id)
             await work.commit()
@@ -170,6 +176,7 @@ class Residents:
             except StoreUnavailable as error:
                 # The turn is done and kept; the log empties itself at the next chance.
                 log.warning("log not emptied: %s", type(error).__name__)
+        return queued
 
     def hurry(self, chat_id: int) -> None:
         """The person writes on: a model still thinking about this chat is not waited for."""

@@ -157,6 +157,30 @@ async def test_the_open_keyboard_of_a_chat_is_remembered_replaced_and_forgotten(
         assert await work.outbox.keyboard(7002) == 9
 
 
+async def test_what_was_queued_is_known_once_it_is_kept_as_if_it_were_read(store: Store) -> None:
+    push = OutboxItem(-100, {"n": [1]}, urgency="push", repeatable=False, topic=3)
+    async with store.work() as work:
+        await work.outbox.set_keyboard(7001, 5)
+        queued = await work.outbox.queue([OutboxItem(7001, {"n": 1}), push])
+        assert queued == []
+        await work.commit()
+        assert [item.keyboard for item in queued] == [5, None]
+        assert all(item.id for item in queued)
+        assert [await work.outbox.one(item.id or 0) for item in queued] == queued
+    async with store.work() as work:
+        lost = await work.outbox.queue([push])
+    assert lost == []
+
+
+async def test_what_was_queued_is_not_all_that_waits_where_more_was_added(store: Store) -> None:
+    async with store.work() as work:
+        queued = await work.outbox.queue([OutboxItem(7001, {"n": 1})])
+        await work.outbox.add([OutboxItem(-100, {"n": 2})])
+        await work.commit()
+        assert queued == []
+        assert len(await work.outbox.queued()) == 2
+
+
 async def test_how_a_message_is_to_be_sent_is_kept_with_it(store: Store) -> None:
     push = OutboxItem(-100, {"n": 1}, urgency="push", repeatable=False, topic=2**40)
     async with store.work() as work:
