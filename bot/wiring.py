@@ -343,6 +343,8 @@ class Lazily:
         self._parts = parts
         self._meter = meter or Unmeasured()
         self._loading: dict[str, asyncio.Task[Any]] = {}
+        # More at a time would take turns on the processors, and all would be late together.
+        self._computing = asyncio.Semaphore(os.cpu_count() or 1)
 
     async def _part(self, name: str) -> Any:
         """One of `Parts`, loaded once; raises whatever its loading raised."""
@@ -373,8 +375,9 @@ class Lazily:
         """See ports.Reader."""
         try:
             reader: Reader = await self._part("reader")
-            with self._timed("reading"):
-                return await reader.read(stage, text, language)
+            async with self._computing:
+                with self._timed("reading"):
+                    return await reader.read(stage, text, language)
         except ReaderUnavailable:
             raise
         except Exception as error:
@@ -385,8 +388,9 @@ class Lazily:
         """See ports.Screener."""
         try:
             screener: Screener = await self._part("screener")
-            with self._timed("safety"):
-                return await screener.safety(text, language)
+            async with self._computing:
+                with self._timed("safety"):
+                    return await screener.safety(text, language)
         except Exception as error:
             log.error("screening by rules alone: %s", type(error).__name__)
             rules: Screener = await self._part("rules_alone")
@@ -396,8 +400,9 @@ class Lazily:
         """See ports.Screener."""
         try:
             screener: Screener = await self._part("screener")
-            with self._timed("privacy"):
-                return await screener.privacy(text, language)
+            async with self._computing:
+                with self._timed("privacy"):
+                    return await screener.privacy(text, language)
         except Exception as error:
             log.error("screening by rules alone: %s", type(error).__name__)
             rules: Screener = await self._part("rules_alone")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 
+from bot.__main__ import main  # first, for what it settles about threads
 from bot.core.narrative import StoryOf
 from bot.telegram import limits
 from bot.wiring import Parts
@@ -44,8 +45,6 @@ def lift(mode: str) -> None:
 
 
 if __name__ == "__main__":
-    from bot.__main__ import main
-
     lift(sys.argv.pop(1))
     sys.argv[0] = "coach"
     main()

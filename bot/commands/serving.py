@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, TextIO
@@ -37,6 +38,9 @@ def serve(settings: Settings, by_webhook: bool, stderr: TextIO, *, takes_in: boo
         print(NO_TOKEN, file=stderr)
         return 1
     log_to(stderr, logging.INFO, settings.coach_log, settings.secrets)
+    # Embeddings are made beside what else hears a message; all processors for one of them would
+    # only keep the others waiting. Must be set before the embedder is loaded.
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // 2)))
     with owned(settings.coach_home), asyncio.Runner(loop_factory=_fast_loop()) as runner:
         return runner.run(_serve(settings, by_webhook, stderr, takes_in))
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 from bot.core.care import Safety
 from bot.core.narrative import count_words
 from bot.screening.safety import MESSAGE, Chances, judge, weigh
@@ -16,8 +19,9 @@ class Opinions:
     """
 
     def __init__(self, head: Chances | None, alarm: Chances | None) -> None:
-        """Neither is asked before a message comes."""
+        """Neither is asked before a message comes; then both at the same time."""
         self._head, self._alarm = head, alarm
+        self._beside = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="alarm")
 
     def judge(self, text: str) -> Safety:
         """A batch's word: `none`, `distress` or `crisis`."""
@@ -36,7 +40,11 @@ class Opinions:
 
     def _ask(self, text: str) -> tuple[float, float, float]:
         """Both chances of crisis, and the mean share of distress against none."""
-        found = [tuple(ask(text)) for ask in (self._head, self._alarm) if ask is not None]
+        if self._head is not None and self._alarm is not None:
+            alarmed = self._beside.submit(self._alarm, text)
+            found = [self._head(text), alarmed.result()]
+        else:
+            found = [ask(text) for ask in (self._head, self._alarm) if ask is not None]
         pain = sum(p / max(p + none, 1e-9) for _, p, none in found) / len(found)
         return found[0][0], found[-1][0], pain
 
