@@ -72,6 +72,9 @@ class _Chat:
 class Limits:
     """What was called when, and what Telegram asked us to wait for.
 
+    A call is let through, and made a moment later, when the disk has noted it: only then does
+    Telegram count it. Meanwhile it is under way, and takes up room all the same.
+
     Times are seconds of any clock that never goes back; the caller says what time it is.
     """
 
@@ -79,6 +82,7 @@ class Limits:
         """Nothing was called yet."""
         self._figures = figures or Figures()
         self._calls: deque[float] = deque()
+        self._under_way = 0
         self._chats: dict[int, _Chat] = {}
         self._refusals: deque[tuple[float, int]] = deque()
         self._all_rest_until = 0.0
@@ -108,7 +112,7 @@ class Limits:
 
     def wait_of_all(self, urgency: Urgency, now: float) -> float:
         """Seconds until any chat at all may be called."""
-        free_at = _free_at(self._calls, self._overall, urgency, now)
+        free_at = _free_at(self._calls, self._overall, urgency, now, self._under_way)
         if urgency == "push":
             free_at = max(free_at, self._next_push_at)
         return max(0.0, free_at - now, self._all_rest_until - now)
@@ -128,16 +132,27 @@ class Limits:
 
     def take(self, chat: int, now: float, urgency: Urgency = "reply") -> None:
         """A call is made now, whether or not there was room for it."""
+        self.let(chat, now, urgency)
+        self.made(now)
+
+    def made(self, now: float) -> None:
+        """A call that was let through is made now."""
+        if self._figures.overall is not None:
+            self._under_way -= 1
+            self._calls.append(now)
+
+    def let(self, chat: int, now: float, urgency: Urgency = "reply") -> None:
+        """A call is let through; it is under way until it is made or given back."""
         whole = self._overall
         if whole is not None and whole.spread and urgency == "push":
-            share = PACE * whole.seconds / max(1, whole.calls - whole.kept_for_replies)
+            share = whole.seconds / max(1, whole.calls - whole.kept_for_replies)
             late = now - self._next_push_at
             # After a pause there is nothing to make up for.
             due = now if late > PAUSED else max(self._next_push_at, now - CATCHES_UP)
             self._next_push_at = due + share
         known = self._chats.setdefault(chat, _Chat())
         if self._figures.overall is not None:
-            self._calls.append(now)
+            self._under_way += 1
         pace = self._pace(chat)
         if pace is not None:
             known.spent_until = max(known.spent_until, now) + pace.seconds
@@ -146,14 +161,17 @@ class Limits:
         if len(self._chats) > self._prune_at:
             self._forget_quiet_chats(now)
 
-    def give_back(self, chat: int, taken_at: float) -> None:
-        """A call taken at that moment is not made then; it is taken anew when it is."""
+    def give_back(self, chat: int, let_at: float) -> None:
+        """A call that was let through at that moment is not made."""
+        if self._figures.overall is not None:
+            self._under_way -= 1
         known = self._chats.get(chat)
-        for calls in (self._calls, known.calls if known else ()):
-            if taken_at in calls:
-                calls.remove(taken_at)  # type: ignore[union-attr]
+        if known is None:
+            return
+        if let_at in known.calls:
+            known.calls.remove(let_at)
         pace = self._pace(chat)
-        if known is not None and pace is not None:
+        if pace is not None:
             known.spent_until -= pace.seconds
 
     def try_take(self, chat: int, urgency: Urgency, now: float) -> bool:
@@ -193,8 +211,6 @@ class Limits:
 
 CATCHES_UP = 0.2
 """Seconds that pushes may be late and make up for: a slow moment is not lost to all after it."""
-PACE = 0.85
-"""The part of its share that a push keeps; the window holds them back where that is too fast."""
 PAUSED = 1.0
 """Seconds without a push after which the next one begins a new row of them."""
 
@@ -206,13 +222,19 @@ PRUNE_AT = 10_000
 """Chats remembered before the quiet ones are forgotten."""
 
 
-def _free_at(calls: deque[float], window: Window | None, urgency: Urgency, now: float) -> float:
+SOON = 0.01
+"""Seconds after which it is looked again whether calls that are under way were made."""
+
+
+def _free_at(
+    calls: deque[float], window: Window | None, urgency: Urgency, now: float, under_way: int = 0
+) -> float:
     """When one more call is within the window; forgets calls that are out of it by now."""
     if window is None:
         return now
     while calls and calls[0] + window.seconds <= now:
         calls.popleft()
-    if not calls:
-        return now
-    room = window.calls - (window.kept_for_replies if urgency == "push" else 0)
+    room = window.calls - under_way - (window.kept_for_replies if urgency == "push" else 0)
+    if room <= 0:
+        return now + SOON
     return calls[-room] + window.seconds if len(calls) >= room else now

@@ -66,8 +66,7 @@ DROP_EVERY = 60.0
 AT_ONCE: dict[Urgency, int] = {"reply": 100, "push": 60}
 """Messages under way at one time; pushes leave the rest to replies."""
 A_MOMENT = 0.1
-"""Seconds after which a call that was let through is late, and has to be let through again; and
-after which what was queued is read again before it is sent."""
+"""Seconds after which what was queued is read again before it is sent."""
 PARTING_SECONDS = 2.0
 """How long stopping waits for sends under way."""
 
@@ -81,14 +80,14 @@ class TakenAlready(Exception):
 class Try(Progress):
     """One message in this run, first tried at `since`.
 
-    `taken_at` is when the limits let its next call through, until it is made. `is_claimed`: noted
-    as on its way, or meant to be, by us. `end` is its fate, state and reason, once that is
-    settled; it may still have to be written down.
+    `is_let`: the limits let its next call through, which is not made yet. `is_claimed`: noted as
+    on its way, or meant to be, by us. `end` is its fate, state and reason, once that is settled;
+    it may still have to be written down.
     """
 
     since: float = 0.0
     tries: int = 0
-    taken_at: float | None = None
+    is_let: bool = False
     is_claimed: bool = False
     end: tuple[str, str] | None = None
 
@@ -308,7 +307,7 @@ class Sender:
                     next_at = self._lineup.next_at()
                     pauses += [next_at - now] if next_at is not None else []
                     break
-                self._limits.take(message.chat_id, now, urgency)
+                self._limits.let(message.chat_id, now, urgency)
                 task = asyncio.create_task(self._serve(message, now), name="sending")
                 self._underway[message] = task
         return max(0.0, min(pauses))
@@ -331,27 +330,29 @@ class Sender:
 
     # -- one message ----------------------------------------------------------------------------
 
-    async def _serve(self, message: Queued, taken_at: float) -> None:
+    async def _serve(self, message: Queued, let_at: float) -> None:
         """One try at a chat's next message; whoever comes next is up to the line."""
         chat = message.chat_id
+        one = self._tries.setdefault(message.id, Try(since=_clock()))
+        one.is_let = True
         try:
             if not self._is_ending:
-                await self._try(message, taken_at)
+                await self._try(message, one)
         except Exception as error:
             self._in_trouble(error)
             self._resting_until[chat] = _clock() + 1
         finally:
+            if one.is_let:
+                self._limits.give_back(chat, let_at)
             self._underway.pop(message, None)
             self._lineup.free(chat)
             self._wake.set()
 
-    async def _try(self, message: Queued, taken_at: float) -> None:
+    async def _try(self, message: Queued, one: Try) -> None:
         """Send one message and note what became of it. Raises StoreUnavailable."""
         if not self._crew.serves(message.chat_id):
             self._over(message)
             return
-        one = self._tries.setdefault(message.id, Try(since=_clock()))
-        one.taken_at = taken_at
         item, earlier = await self._read(message)
         if item is None:
             self._over(message)
@@ -404,22 +405,16 @@ class Sender:
         await self._poster.deliver(item, earlier, one, room)
 
     async def _room(self, item: OutboxItem, one: Try) -> None:
-        """Wait until one more call may be made to this chat.
-
-        The first is allowed already. But Telegram counts when calls are made, not when they are
-        planned: where the disk has taken its time since, its place is taken anew.
-        """
-        urgency, taken_at = item.urgency, one.taken_at
-        if taken_at is not None:
-            one.taken_at, urgency = None, "reply"
-            if _clock() - taken_at < A_MOMENT:
-                return
-            self._limits.give_back(item.chat_id, taken_at)
+        """Return once one more call may be made to this chat, and count it; the first may."""
+        if one.is_let:
+            one.is_let = False
+            self._limits.made(_clock())
+            return
         task = asyncio.current_task()
         assert task is not None
         self._waiting_for_room.add(task)
         try:
-            await self.room(item.chat_id, urgency)
+            await self.room(item.chat_id, item.urgency)
         finally:
             self._waiting_for_room.discard(task)
 
