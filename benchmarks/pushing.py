@@ -109,7 +109,10 @@ async def pushed(
     plan = Plan((next(iter(library)),), Aim(), Rule.right_now(stage.clock.now()))
     begun = time.monotonic()
     await organizers.push(CONSOLE, plan)
-    stage.coach.wake()
+    # As the desk does after an organizer's tap.
+    organized = stage.coach._organized
+    assert organized is not None
+    organized.pusher.wake()
     waits: list[float] = []
     number = 0
     while len(enforced.posts) < groups:

@@ -44,11 +44,12 @@ class Pace:
 class Figures:
     """The limits we keep; None for no limit.
 
+    Between our clock and Telegram's a call may take a hundredth of a second more than another.
     Eight calls at once are two turns of three messages each with the old buttons taken away.
     Telegram slows a whole bot, not a chat, when `global_chats` refuse within `global_seconds`.
     """
 
-    overall: Window | None = Window(30, 1.0, kept_for_replies=1, spread=True)
+    overall: Window | None = Window(30, 1.01, kept_for_replies=1, spread=True)
     private: Pace | None = Pace(8, 1.0, kept_for_replies=4)
     group: Pace | None = Pace(3, 1.0, kept_for_replies=1)
     group_minute: Window | None = Window(20, 60.0, kept_for_replies=5)
@@ -145,7 +146,7 @@ class Limits:
         """A call is let through; it is under way until it is made or given back."""
         whole = self._overall
         if whole is not None and whole.spread and urgency == "push":
-            share = whole.seconds / max(1, whole.calls - whole.kept_for_replies)
+            share = APART_ENOUGH * whole.seconds / max(1, whole.calls - whole.kept_for_replies)
             late = now - self._next_push_at
             # After a pause there is nothing to make up for.
             due = now if late > PAUSED else max(self._next_push_at, now - CATCHES_UP)
@@ -211,6 +212,9 @@ class Limits:
 
 CATCHES_UP = 0.2
 """Seconds that pushes may be late and make up for: a slow moment is not lost to all after it."""
+APART_ENOUGH = 1.005
+"""How much further apart pushes are dealt than the window asks for: it then holds none back, and
+what came in a clump once does not come so for ever."""
 PAUSED = 1.0
 """Seconds without a push after which the next one begins a new row of them."""
 

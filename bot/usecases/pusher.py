@@ -35,7 +35,7 @@ class Pusher:
             self._wake.clear()
             try:
                 seen = await self._pushing.state()
-                done = await self._pushing.tick()
+                done = await self._pushing.tick(self._posted)
                 if done != Ticked():
                     log.info("pushed to %d groups, left out %d", done.posted, done.left_out)
                 self._posted()

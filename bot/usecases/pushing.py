@@ -168,9 +168,10 @@ class Pushing:
 
     # -- what is due ----------------------------------------------------------------------------
 
-    async def tick(self) -> Ticked:
+    async def tick(self, posted: Callable[[], None] = lambda: None) -> Ticked:
         """Post everything due by now; tell organizers once what could not be posted.
 
+        `posted` is called for each so many groups, so that the first need not wait for the last.
         Two processes may do this at once. Raises StoreUnavailable; then the rest waits for the
         next look.
         """
@@ -181,7 +182,7 @@ class Pushing:
         total = Ticked()
         for schedule in active:
             try:
-                done = await self._push(schedule, targets, now)
+                done = await self._push(schedule, targets, now, posted)
             except Conflict:
                 # Another process had the same slot at the same moment; what it left is seen next.
                 continue
@@ -216,7 +217,13 @@ class Pushing:
             t for t in targets if aim.meets(t.group.id, t.tags, language_of(t.group, languages))
         ]
 
-    async def _push(self, schedule: Schedule, targets: Sequence[Target], now: datetime) -> Ticked:
+    async def _push(
+        self,
+        schedule: Schedule,
+        targets: Sequence[Target],
+        now: datetime,
+        tell: Callable[[], None],
+    ) -> Ticked:
         zones: dict[str | None, list[Target]] = {}
         for target in self._aimed(schedule, targets):
             zones.setdefault(target.group.timezone, []).append(target)
@@ -233,6 +240,7 @@ class Pushing:
                 done = await self._claim(schedule, slot, ids[start : start + BATCH], now)
                 if done is None:
                     return Ticked(posted, left_out)
+                tell()
                 posted, left_out = posted + done.posted, left_out + done.left_out
         is_behind = now - schedule.looked_until > LOOKED_EVERY
         if due or is_behind or schedule.looked_until > now or is_over(schedule.rule, now):
