@@ -1,7 +1,8 @@
 """Plain JSON, quickly: a turn reads and writes it a dozen times.
 
 Where orjson refuses what JSON can hold (halves of characters, whole numbers beyond 64 bits when
-writing, deep nesting) the standard library takes over, with its own errors.
+writing, deep nesting) the standard library takes over, with its own errors. Two things differ from
+it: NaN is written as null, and an Enum as its value.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 PATIENCE = 20.0
@@ -186,15 +186,15 @@ class People:
             one.after = []
             one.owed_then = one.owed if one.said_at is not None else 0
 
-    def reckon(self, confirmed: int) -> Reckoning:
-        """What became of everybody's last line. `confirmed` is the first number not confirmed."""
+    def reckon(self, unconfirmed: Collection[int]) -> Reckoning:
+        """What became of everybody's last line; by the updates that the bot did not confirm."""
         found = Reckoning()
         for one in self.people.values():
             if one.owed_then:
                 found.open += 1
                 if len(one.after) < one.owed_then:
-                    found.lost += one.update_id < confirmed
-                    found.unconfirmed += one.update_id >= confirmed
+                    found.lost += one.update_id not in unconfirmed
+                    found.unconfirmed += one.update_id in unconfirmed
             if len(one.after) > one.owed_then:
                 earlier = {*one.before, *one.heard[: len(one.heard) - len(one.after)]}
                 same = bool(earlier & {*one.after}) or len({*one.after}) < len(one.after)

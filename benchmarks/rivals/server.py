@@ -45,7 +45,7 @@ class Server:
         self._pending: deque[tuple[int, bytes]] = deque()
         self._came = asyncio.Event()
         self._poll = 0
-        self.confirmed = 0
+        self._delivering: dict[int, bytes] = {}
         self.people = People(self._send, self._now % 10**8 * 100_000)
         self._called = asyncio.Event()
         self._hook: str | None = None
@@ -81,7 +81,6 @@ class Server:
         self._called.set()
         self._came.set()
         if offset > 0:
-            self.confirmed = max(self.confirmed, offset)
             while self._pending and self._pending[0][0] < offset:
                 self._pending.popleft()
         until = time.monotonic() + seconds
@@ -106,6 +105,7 @@ class Server:
                 self._came.clear()
                 await self._came.wait()
             number, body = self._pending.popleft()
+            self._delivering[number] = body
             while True:
                 try:
                     async with client.post(self._hook or "", data=body, headers=headers) as told:
@@ -114,12 +114,15 @@ class Server:
                 except aiohttp.ClientError:
                     pass
                 await asyncio.sleep(0.2)
-            self.confirmed = max(self.confirmed, number + 1)
+            del self._delivering[number]
 
     async def _set_webhook(self, asked: Mapping[str, Any]) -> None:
         for task in self._deliveries:
             task.cancel()
         self._deliveries = []
+        # What was on its way is brought to the new address, as Telegram does.
+        self._pending = deque(sorted([*self._pending, *self._delivering.items()]))
+        self._delivering = {}
         self._hook = str(asked.get("url") or "") or None
         self._secret = str(asked.get("secret_token") or "")
         if self._hook:
@@ -293,13 +296,16 @@ class Server:
         while True:
             now = time.perf_counter()
             since = now - max(begun, people.last_event)
-            if since > patience or (since > quiet and not people.open and not self._pending):
+            if since > patience or (
+                since > quiet and not people.open and not self._pending and not self._delivering
+            ):
                 return {"open": people.open, "seconds": now - begun}
             await asyncio.sleep(0.05)
 
     async def control_reckon(self) -> dict[str, int]:
         """What the kill did."""
-        return dataclasses.asdict(self.people.reckon(self.confirmed))
+        unconfirmed = {number for number, _ in self._pending} | self._delivering.keys()
+        return dataclasses.asdict(self.people.reckon(unconfirmed))
 
     async def control_forgot(self) -> dict[str, object]:
         """For how many people the bot had lost its place after a kill; what was strange."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
 
 from bot.core.care import Safety
 from bot.core.narrative import count_words
@@ -21,7 +22,6 @@ class Opinions:
     def __init__(self, head: Chances | None, alarm: Chances | None) -> None:
         """Neither is asked before a message comes; then both at the same time."""
         self._head, self._alarm = head, alarm
-        self._beside = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="alarm")
 
     def judge(self, text: str) -> Safety:
         """A batch's word: `none`, `distress` or `crisis`."""
@@ -41,7 +41,7 @@ class Opinions:
     def _ask(self, text: str) -> tuple[float, float, float]:
         """Both chances of crisis, and the mean share of distress against none."""
         if self._head is not None and self._alarm is not None:
-            alarmed = self._beside.submit(self._alarm, text)
+            alarmed = _beside(self._alarm, text)
             found = [self._head(text), alarmed.result()]
         else:
             found = [ask(text) for ask in (self._head, self._alarm) if ask is not None]
@@ -59,6 +59,20 @@ class Opinions:
     def _agreed(self, text: str) -> tuple[float, float, float]:
         one, other, pain = self._ask(text)
         return _spread(float((one * other) ** 0.5), pain)
+
+
+def _beside(ask: Chances, text: str) -> Future[Sequence[float]]:
+    """Asked in a thread of its own, which nobody waits for when the program ends."""
+    answer: Future[Sequence[float]] = Future()
+
+    def asking() -> None:
+        try:
+            answer.set_result(ask(text))
+        except BaseException as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=asking, name="alarm", daemon=True).start()
+    return answer
 
 
 def _spread(crisis: float, pain: float) -> tuple[float, float, float]:

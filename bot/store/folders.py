@@ -274,6 +274,8 @@ class SqlFolders:
             )
         self._known.pop(resident_id, None)
         self._remembered.forget(resident_id)
+        # Somebody may read it again until this is kept.
+        self._transaction.if_kept(lambda: self._remembered.forget(resident_id))
         if not rows:
             return []
         received = await self._transaction.write(

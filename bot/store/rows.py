@@ -364,7 +364,9 @@ def gathered(rows: Rows) -> tuple[Written, Folder]:
     for table in TOLD:
         whose = "id" if table is tables.stories else "story_id"
         for key, row in rows[table.name].items():
-            apart[row[whose]][table.name][key] = row
+            # A story begun between two queries is not here yet; the version will tell.
+            if row[whose] in apart:
+                apart[row[whose]][table.name][key] = row
     in_order = sorted(rows["stories"].values(), key=lambda row: row["position"])
     found = [_story(apart[row["id"]]) for row in in_order]
     stories = {

@@ -64,7 +64,10 @@ class AiohttpRequest(BaseRequest):
     def parse_json_payload(payload: bytes) -> Any:
         """What Telegram answered. Raises TelegramError when it is no JSON."""
         try:
-            return plain.loads(payload)
+            try:
+                return plain.loads(payload)
+            except UnicodeDecodeError:
+                return plain.loads(payload.decode("utf-8", "replace"))
         except (ValueError, RecursionError):
             # Its words may be somebody's: they are not logged, as the library does.
             raise TelegramError("Invalid server response") from None

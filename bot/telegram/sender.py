@@ -67,6 +67,8 @@ AT_ONCE: dict[Urgency, int] = {"reply": 100, "push": 60}
 """Messages under way at one time; pushes leave the rest to replies."""
 A_MOMENT = 0.1
 """Seconds after which what was queued is read again before it is sent."""
+A_MOMENT_AGO = 1.0
+"""Seconds for which what we noted ourselves may be newer than what was read with a commit."""
 PARTING_SECONDS = 2.0
 """How long stopping waits for sends under way."""
 
@@ -122,6 +124,8 @@ class Sender:
         self._patience = patience.total_seconds()
         self._lineup = Lineup()
         self._seen = 0
+        # The highest id that any look has found.
+        self._found = 0
         self._look_at = 0.0
         self._drop_at = 0.0
         self._recovered: frozenset[int] | None = frozenset()
@@ -130,6 +134,8 @@ class Sender:
         self._waiting_for_room: set[asyncio.Task[None]] = set()
         self._tries: dict[int, Try] = {}
         self._fresh: dict[int, tuple[OutboxItem, float]] = {}
+        # The buttons last opened in a chat, and when.
+        self._opened: dict[int, tuple[int | None, float]] = {}
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
@@ -155,8 +161,14 @@ class Sender:
             chat = item.chat_id
             if item.id is None or not self._crew.serves(chat):
                 continue
-            if item.repeatable and chat > 0 and self._lineup.is_quiet(chat):
-                # As it would be read from the outbox: nothing that is on its way changes it.
+            if (
+                item.repeatable
+                and chat > 0
+                and item.id > self._found
+                and self._lineup.is_quiet(chat)
+            ):
+                # As it would be read from the outbox: no look has found it, so that it cannot have
+                # been sent, and nothing that is on its way changes it.
                 self._fresh[item.id] = item, _clock()
             self._lineup.add(Queued(item.id, chat, item.urgency))
             if self._lineup.is_paused(chat):
@@ -259,6 +271,9 @@ class Sender:
             self._lineup.add(message)
         if found:
             self._seen = max(self._seen, found[-1].id)
+            self._found = max(self._found, self._seen)
+        just_now = _clock() - A_MOMENT_AGO
+        self._opened = {chat: o for chat, o in self._opened.items() if o[1] > just_now}
         if len(found) == BATCH:
             self._look_at = 0.0
 
@@ -380,7 +395,10 @@ class Sender:
         """The message if it still waits, and the one in its chat that it is about."""
         fresh, queued_at = self._fresh.pop(message.id, (None, 0.0))
         if fresh is not None and _clock() - queued_at < A_MOMENT:
-            return fresh, fresh.keyboard
+            # They may have been noted while this one was being queued.
+            opened, opened_at = self._opened.get(message.chat_id, (None, 0.0))
+            is_later = opened_at > queued_at - A_MOMENT_AGO
+            return fresh, opened if is_later else fresh.keyboard
         async with self._store.work() as work:
             item = await work.outbox.one(message.id)
             return item, await _about(work, item) if item else None
@@ -437,6 +455,8 @@ class Sender:
         self._over(message)
         if state == "sent":
             self.answered.set()
+            if one.has_buttons:
+                self._opened[item.chat_id] = one.message_id, _clock()
         if one.then is not None:
             self.wake()
 

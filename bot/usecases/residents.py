@@ -176,6 +176,8 @@ class Residents:
             except StoreUnavailable as error:
                 # The turn is done and kept; the log empties itself at the next chance.
                 log.warning("log not emptied: %s", type(error).__name__)
+            # It took its time: somebody may have found meanwhile what was queued.
+            return ()
         return queued
 
     def hurry(self, chat_id: int) -> None:

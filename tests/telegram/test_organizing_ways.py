@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from bot.core.movement import Step
+from bot.core.narrative import Element, StoryOf
 from bot.core.schedule import Quiet, Repeat
+from bot.words.practice import load_library
 from tests.telegram.campaign import Campaign, campaigning
 
 
@@ -308,6 +310,23 @@ async def test_a_prompt_of_ones_own_is_hinted_at_kept_and_posted(campaign: Campa
 
 
 # -- ways back and ends -------------------------------------------------------------------------
+
+
+async def test_a_prompt_is_chosen_by_the_move_it_practises(campaign: Campaign) -> None:
+    await campaign.welcomed()
+    await campaign.home()
+    await campaign.does("push", "any", "stage.us")
+    every = len([p for p in load_library(["en", "es"]).values() if p.stage is StoryOf.US])
+    assert campaign.text("choose.number", number="1", all=str(every)) in campaign.shown()[-1]
+    assert campaign.text("choose.move") in await campaign.does("moves")
+    chosen = [p for p in load_library(["en", "es"]).values() if p.move is Element.US_CHOICE]
+    said = await campaign.does("move.us.choice")
+    assert campaign.text("choose.number", number="1", all=str(len(chosen))) in said
+    assert chosen[0].text(campaign.language) in said
+    await campaign.does("moves", "back")
+    assert campaign.text("choose.number", number="1", all=str(every)) in campaign.shown()[-1]
+    await campaign.does("moves", "move.us.who", "back", "stage.now")
+    assert campaign.b("moves") in campaign.labels(), "another story begins with all its moves"
 
 
 async def test_back_leads_back_and_a_draft_waits_at_home(campaign: Campaign) -> None:

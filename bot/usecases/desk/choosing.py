@@ -1,8 +1,8 @@
-"""Which prompt: season, story, then one prompt after another."""
+"""Which prompt: season, story, the move where they wish, then one prompt after another."""
 
 from __future__ import annotations
 
-from bot.core.narrative import StoryOf
+from bot.core.narrative import Element, StoryOf
 from bot.core.practice import PracticePrompt, Season
 from bot.core.turn import Line, Move
 from bot.usecases.desk import draft
@@ -38,7 +38,22 @@ async def stages(at: Table) -> list[Move]:
 
 async def stage(at: Table) -> list[Move]:
     """Keep the story; the first prompt."""
-    at.draft.update(stage=at.argument, at=0)
+    at.draft.update(stage=at.argument, move="", at=0)
+    return await prompts(at)
+
+
+async def moves(at: Table) -> list[Move]:
+    """Which move of the story: those that have a prompt."""
+    at.draft["move"] = ""
+    known = {prompt.move for prompt in await _found(at)}
+    each = [press("move", e.short, label=f"move.{e.value}") for e in Element if e in known]
+    rows = [each[n : n + 2] for n in range(0, len(each), 2)]
+    return at.say("organizing.choose.move", rows=[*rows, list(back("prompts"))])
+
+
+async def move(at: Table) -> list[Move]:
+    """Keep the move; the first prompt."""
+    at.draft.update(move=f"{at.draft.get('stage', 'any')}.{at.argument}", at=0)
     return await prompts(at)
 
 
@@ -57,6 +72,8 @@ async def prompts(at: Table) -> list[Move]:
     if prompt.own:
         lines.append(Line("organizing.choose.own"))
     rows = [[press("use"), *([press("next")] if len(found) > 1 else [])]]
+    if at.draft.get("move") or len({p.move for p in found if _is_of_a_story(at)}) > 1:
+        rows.append([press("moves")])
     if prompt.own:
         rows.append([press("retire")])
     return at.say(*lines, rows=[*rows, list(back("stages"))])
@@ -77,11 +94,17 @@ async def retire(at: Table) -> list[Move]:
 
 async def _found(at: Table) -> list[PracticePrompt]:
     wished, told = str(at.draft.get("season", "any")), str(at.draft.get("stage", "any"))
+    practised = str(at.draft.get("move", ""))
     return await at.organizers.prompts(
         at.me,
         stage=StoryOf(told) if told in set(StoryOf) else None,
+        move=Element(practised) if practised in set(Element) else None,
         season=Season(wished) if wished in set(Season) else None,
     )
+
+
+def _is_of_a_story(at: Table) -> bool:
+    return at.draft.get("stage") in set(StoryOf)
 
 
 SCREENS: dict[str, Screen] = {
@@ -89,6 +112,8 @@ SCREENS: dict[str, Screen] = {
     "season": season,
     "stages": stages,
     "stage": stage,
+    "moves": moves,
+    "move": move,
     "prompts": prompts,
     "next": next_,
     "retire": retire,
