@@ -11,20 +11,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.core.narrative import StoryOf
-from bot.core.story import Folder, Origin, StoryStatus
+from bot.core.story import Folder, Origin, Part, StoryStatus
 from bot.store.rows import differing, from_rows, to_rows, written
 from bot.usecases.ports import Conflict, Store
 from tests.store.places import PLACES, opened
 from tests.store.samples import NOW, a_full_folder, a_story, folders
 
 Edit = Callable[[Folder], object]
+
+
+def _part(folder: Folder, number: int, stage: StoryOf) -> Part:
+    return folder.stories[number].parts.setdefault(stage, Part(stage))
+
+
 EDITS: tuple[Edit, ...] = (
     lambda f: f.stories.append(a_story(f"s-new-{len(f.stories)}")),
     lambda f: f.stories.reverse(),
     lambda f: f.stories.clear(),
-    lambda f: f.stories and f.stories[0].parts[StoryOf.SELF].tell("Again.", Origin.RETOLD, NOW),
-    lambda f: f.stories and f.stories[-1].parts[StoryOf.US].pieces.append("And then."),
-    lambda f: f.stories and setattr(f.stories[0].parts[StoryOf.NOW], "sketch", "Tomorrow."),
+    lambda f: f.stories and _part(f, 0, StoryOf.SELF).tell("Again.", Origin.RETOLD, NOW),
+    lambda f: f.stories and _part(f, -1, StoryOf.US).pieces.append("And then."),
+    lambda f: f.stories and setattr(_part(f, 0, StoryOf.NOW), "sketch", "Tomorrow."),
     lambda f: f.stories and setattr(f.stories[-1], "link", "It is the same door."),
     lambda f: f.stories and f.stories[0].interpretation.update(value="Care."),
     lambda f: f.stories and f.stories[0].readings.clear(),
