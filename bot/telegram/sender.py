@@ -142,6 +142,7 @@ class Sender:
         self._is_ending = False
         self._disk_trouble: str | None = None
         self._undelivered: set[int] = set()
+        self._pauses = 0
         self.answered = asyncio.Event()
 
     def start(self) -> None:
@@ -255,6 +256,7 @@ class Sender:
             back = LOOK_BACK if lanes is None else LOOK_BACK_IN_A_CREW
             if self._recovered != lanes:
                 await self._recover(lanes)
+            pauses = self._pauses
             async with self._store.work() as work:
                 paused = await work.recipients.paused()
                 found = await work.outbox.queued(max(0, self._seen - back), BATCH, lanes)
@@ -266,7 +268,11 @@ class Sender:
         if self._disk_trouble:
             self._idle.clear()
         self._disk_trouble = None
-        self._lineup.pause(paused)
+        if self._pauses == pauses:
+            self._lineup.pause(paused)
+        else:
+            # Somebody was paused while we read who is.
+            self._look_at = 0.0
         for message in found:
             self._lineup.add(message)
         if found:
@@ -539,6 +545,7 @@ class Sender:
                 await tell_responsible(work, item.chat_id, reason, whoever=True)
             paused = await work.recipients.paused()
             await work.commit()
+        self._pauses += 1
         self._undelivered.discard(item.chat_id)
         self._lineup.pause(paused)
         self.wake()

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -258,6 +259,36 @@ def test_a_400_about_a_group_is_told_apart_by_its_words(
     said_by_telegram: str, reason: PauseReason
 ) -> None:
     assert meaning(BadRequest(f"Bad Request: {said_by_telegram}"), -7) == Closed(reason)
+
+
+async def test_a_look_that_began_before_a_pause_does_not_end_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana = desk.person()
+    ana.blocks()
+    began, has_read, is_noted = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    recipients, pause = type(desk.store.work().recipients), desk.sender._pause
+    paused = recipients.paused
+
+    async def slowly(self: Any) -> Any:
+        found = await paused(self)
+        if began.is_set() and not has_read.is_set():
+            has_read.set()
+            await is_noted.wait()
+        return found
+
+    async def while_somebody_looks(item: OutboxItem, reason: PauseReason) -> None:
+        began.set()
+        desk.sender.wake()
+        await has_read.wait()
+        await pause(item, reason)
+        is_noted.set()
+
+    monkeypatch.setattr(recipients, "paused", slowly)
+    monkeypatch.setattr(desk.sender, "_pause", while_somebody_looks)
+    await desk.queue(ana.id, "one", "two")
+    await desk.settled()
+    assert desk.api.calls.count("sendMessage") == 1
 
 
 async def test_who_blocked_the_bot_is_paused_and_answered_on_return(desk: Desk) -> None:
