@@ -63,6 +63,10 @@ class Faults:
         """Answer 500."""
         self.plan(method, Refused(500, "Internal Server Error"), chat_id=chat_id, times=times)
 
+    def clear(self) -> None:
+        """No trouble comes any more."""
+        self._planned.clear()
+
     @property
     def left(self) -> int:
         """How many troubles nobody has met yet."""

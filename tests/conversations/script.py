@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from bot.console.botapi import ConnectionLost
 from bot.core.care import Safety, SpanKind
 from bot.core.coaching import MODE_AIMS
 from bot.core.consent import text_hash
@@ -242,9 +243,12 @@ async def _restarts(stage: Stage, _: object) -> CoachTurn:
 async def _is_killed(stage: Stage, text: str) -> CoachTurn:
     """The message is on disk, and the program is gone before it could answer."""
     stage.typed.append(text)
+    # However quick it is: nothing it says gets through.
+    stage.api.faults.plan("sendMessage", ConnectionLost(), times=100)
     stage.person.says(text)
     await stage.api.updates.confirmed()
     await stage.kill()
+    stage.api.faults.clear()
     await stage.start()
     return await stage.after("says", typed=text, is_answer=True)
 
