@@ -169,6 +169,9 @@ class PostgresCrew:
 
     async def _beat(self, session: AsyncConnection[Any]) -> None:
         begun = time.monotonic()
+        if not self._is_good and self._aboard is not None:
+            # Others may have had all that was ours: whatever we get now is new to us.
+            self._aboard.reassigned()
         before = self.lanes, self.share, self.leads
         async with asyncio.timeout(ANSWERS_WITHIN):
             async with session.transaction():

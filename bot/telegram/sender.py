@@ -66,7 +66,8 @@ DROP_EVERY = 60.0
 AT_ONCE: dict[Urgency, int] = {"reply": 100, "push": 60}
 """Messages under way at one time; pushes leave the rest to replies."""
 A_MOMENT = 0.1
-"""Seconds after which what was queued is read again before it is sent."""
+"""Seconds after which a call that was let through asks for room again, and what was queued is
+read again before it is sent."""
 A_MOMENT_AGO = 1.0
 """Seconds for which what we noted ourselves may be newer than what was read with a commit."""
 PARTING_SECONDS = 2.0
@@ -82,14 +83,14 @@ class TakenAlready(Exception):
 class Try(Progress):
     """One message in this run, first tried at `since`.
 
-    `is_let`: the limits let its next call through, which is not made yet. `is_claimed`: noted as
-    on its way, or meant to be, by us. `end` is its fate, state and reason, once that is settled;
-    it may still have to be written down.
+    `let_at` is when the limits let its next call through, until it is made. `is_claimed`: noted
+    as on its way, or meant to be, by us. `end` is its fate, state and reason, once that is
+    settled; it may still have to be written down.
     """
 
     since: float = 0.0
     tries: int = 0
-    is_let: bool = False
+    let_at: float | None = None
     is_claimed: bool = False
     end: tuple[str, str] | None = None
 
@@ -355,7 +356,7 @@ class Sender:
         """One try at a chat's next message; whoever comes next is up to the line."""
         chat = message.chat_id
         one = self._tries.setdefault(message.id, Try(since=_clock()))
-        one.is_let = True
+        one.let_at = let_at
         try:
             if not self._is_ending:
                 await self._try(message, one)
@@ -363,7 +364,7 @@ class Sender:
             self._in_trouble(error)
             self._resting_until[chat] = _clock() + 1
         finally:
-            if one.is_let:
+            if one.let_at is not None:
                 self._limits.give_back(chat, let_at)
             self._underway.pop(message, None)
             self._lineup.free(chat)
@@ -429,16 +430,24 @@ class Sender:
         await self._poster.deliver(item, earlier, one, room)
 
     async def _room(self, item: OutboxItem, one: Try) -> None:
-        """Return once one more call may be made to this chat, and count it; the first may."""
-        if one.is_let:
-            one.is_let = False
-            self._limits.made(_clock())
-            return
+        """Return once one more call may be made to this chat, and count it.
+
+        The first was let through already. Where the disk has taken long since, as when PostgreSQL
+        was away, what we may do can have become another's: then room is asked for anew.
+        """
+        urgency, let_at = item.urgency, one.let_at
+        if let_at is not None:
+            one.let_at = None
+            if _clock() - let_at < A_MOMENT:
+                self._limits.made(_clock())
+                return
+            self._limits.give_back(item.chat_id, let_at)
+            urgency = "reply"
         task = asyncio.current_task()
         assert task is not None
         self._waiting_for_room.add(task)
         try:
-            await self.room(item.chat_id, item.urgency)
+            await self.room(item.chat_id, urgency)
         finally:
             self._waiting_for_room.discard(task)
 

@@ -203,6 +203,7 @@ class Turns:
         try:
             spoken = await self._language(chat, language)
             text = self._words.text(Line("general.cannot_write"), spoken)
+            await self.room(chat)
             await self._bot.send_message(chat, text)
         except (TelegramError, StoreUnavailable) as error:
             log.warning("trouble could not be told: %s", type(error).__name__)
