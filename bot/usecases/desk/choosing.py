@@ -72,7 +72,8 @@ async def prompts(at: Table) -> list[Move]:
     if prompt.own:
         lines.append(Line("organizing.choose.own"))
     rows = [[press("use"), *([press("next")] if len(found) > 1 else [])]]
-    if at.draft.get("move") or len({p.move for p in found if _is_of_a_story(at)}) > 1:
+    is_of_a_story = at.draft.get("stage") in set(StoryOf)
+    if is_of_a_story and (at.draft.get("move") or len({p.move for p in found}) > 1):
         rows.append([press("moves")])
     if prompt.own:
         rows.append([press("retire")])
@@ -101,10 +102,6 @@ async def _found(at: Table) -> list[PracticePrompt]:
         move=Element(practised) if practised in set(Element) else None,
         season=Season(wished) if wished in set(Season) else None,
     )
-
-
-def _is_of_a_story(at: Table) -> bool:
-    return at.draft.get("stage") in set(StoryOf)
 
 
 SCREENS: dict[str, Screen] = {
