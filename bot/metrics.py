@@ -82,22 +82,31 @@ class Figures:
         for fate in ("handled", "ignored", "failed", "delayed", "set_aside"):
             self._turns.labels(fate)
         self._refused.labels("sendMessage")
+        # Looking a counter up by its labels takes many times as long as counting.
+        self._counted: dict[tuple[Counted, str, str], list[Counter]] = {}
+        self._timed: dict[tuple[Timed, str], Histogram] = {}
 
     def count(self, what: Counted, kind: str, outcome: str = "") -> None:
         """See ports.Meter."""
+        counters = self._counted.get((what, kind, outcome))
+        if counters is None:
+            counters = self._counted[what, kind, outcome] = self._counters(what, kind, outcome)
+        for counter in counters:
+            counter.inc()
+
+    def _counters(self, what: Counted, kind: str, outcome: str) -> list[Counter]:
         match what:
             case "update":
-                self._updates.labels(kind).inc()
+                return [self._updates.labels(kind)]
             case "turn":
-                self._turns.labels(kind).inc()
+                return [self._turns.labels(kind)]
             case "call":
-                self._calls.labels(kind, outcome).inc()
-                if outcome == "RetryAfter":
-                    self._refused.labels(kind).inc()
+                refused = [self._refused.labels(kind)] if outcome == "RetryAfter" else []
+                return [self._calls.labels(kind, outcome), *refused]
             case "model":
-                self._model.labels(kind).inc()
+                return [self._model.labels(kind)]
             case "refusal":
-                self._refusals.labels(kind).inc()
+                return [self._refusals.labels(kind)]
 
     def add(self, what: Summed, amount: float) -> None:
         """See ports.Meter."""
@@ -105,8 +114,11 @@ class Figures:
 
     def took(self, what: Timed, seconds: float, kind: str = "") -> None:
         """See ports.Meter."""
-        times = self._times[what]
-        (times.labels(kind) if what == "turn" else times).observe(seconds)
+        times = self._timed.get((what, kind))
+        if times is None:
+            every = self._times[what]
+            times = self._timed[what, kind] = every.labels(kind) if what == "turn" else every
+        times.observe(seconds)
 
     def page(self, depths: Mapping[str, Mapping[str, int]]) -> bytes:
         """Everything in Prometheus' text form. `depths` are TelegramCoach.depths."""

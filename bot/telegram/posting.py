@@ -31,6 +31,8 @@ from bot.usecases.ports import OutboxItem
 
 log = logging.getLogger(__name__)
 
+HTML = ParseMode.HTML.value
+"""As plain JSON has it."""
 MAIN_TOPIC = 1
 """The thread id of a forum's "General", which Telegram wants left out."""
 FILES_KNOWN = 200
@@ -201,7 +203,7 @@ class Poster:
                 "sendMessage",
                 chat_id=item.chat_id,
                 text=part.html,
-                parse_mode=ParseMode.HTML,
+                parse_mode=HTML,
                 reply_markup=keyboard,
                 message_thread_id=topic,
             )
@@ -282,7 +284,7 @@ class Poster:
                 text=part.html,
                 chat_id=chat,
                 message_id=message_id,
-                parse_mode=ParseMode.HTML,
+                parse_mode=HTML,
                 reply_markup=_keyboard(part),
             )
         except BadRequest as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import cache
 from typing import Any
 
 from bot.core.turn import Heard
@@ -122,17 +123,25 @@ def _check(found: Any) -> None:
 
     A chat whose id is a word would be written to, and stop whoever sends.
     """
-    for field in fields(found):
-        value, kinds = getattr(found, field.name), str(field.type).split(" | ")
-        if is_dataclass(value):
-            _check(value)
-        elif value is None and "None" in kinds:
+    kind: Any = type(found)
+    for name, kinds in _kinds_of(kind):
+        value = getattr(found, name)
+        if value is None and "None" in kinds:
             continue
-        elif "int" in kinds:
+        if "int" in kinds:
             if type(value) is not int or abs(value) > LARGEST:
-                raise ValueError(f"{field.name} is no number Telegram gives")
-        elif "str" in kinds and not isinstance(value, str):
-            raise ValueError(f"{field.name} is not words")
+                raise ValueError(f"{name} is no number Telegram gives")
+        elif "str" in kinds:
+            if not isinstance(value, str):
+                raise ValueError(f"{name} is not words")
+        elif is_dataclass(value):
+            _check(value)
+
+
+@cache
+def _kinds_of(dataclass: Any) -> list[tuple[str, list[str]]]:
+    """Each field, with the kinds of its values."""
+    return [(field.name, str(field.type).split(" | ")) for field in fields(dataclass)]
 
 
 def _incoming(update: Mapping[str, Any]) -> Incoming | None:

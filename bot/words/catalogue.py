@@ -20,6 +20,7 @@ from bot.core.turn import Choice, Line
 MESSAGES = Path(__file__).resolve().parents[2] / "prompts" / "messages"
 MARKUP = re.compile(r"</?[bi]>")
 FIELD = re.compile(r"\{([a-z_]+)\}")
+MARKS = re.compile(r"[^\w\s'+]")
 
 
 BUTTON_WORDS = ("phrases.", "choices.", "parts.", "names.", "languages.", "answers.")
@@ -49,6 +50,11 @@ class Catalogue:
         self.languages: tuple[str, ...] = (first, *(code for code in found if code != first))
         self._messages = found
         self._constants = constants or {}
+        self._labels: dict[tuple[str, str], str] = {}
+        self._bare = {
+            code: {key: MARKUP.sub("", text) for key, text in messages.items()}
+            for code, messages in found.items()
+        }
         self._phrases = {code: _phrases(m) for code, m in found.items()}
         self._all_phrases = frozenset(
             plain(text)
@@ -102,7 +108,9 @@ class Catalogue:
             value = line.words[name] if name in line.words else constants[name]
             return html.escape(value, quote=False) if escape else value
 
-        template = messages[key] if escape else MARKUP.sub("", messages[key])
+        template = messages[key] if escape else self._bare[language][key]
+        if "{" not in template:
+            return template
         return FIELD.sub(put, template)
 
     def is_phrase(self, text: str) -> bool:
@@ -120,18 +128,28 @@ class Catalogue:
                 known = phrases.get(choice.id) or phrases.get(choice.id.partition(":")[0]) or ()
                 if said in known:
                     return choice.id
-                if self.has(choice.label, language) and said == plain(
-                    self.text(Line(choice.label, choice.words), language)
-                ):
+                if self.has(choice.label, language) and said == self._as_typed(choice, language):
                     return choice.id
         return None
+
+    def _as_typed(self, choice: Choice, language: str) -> str:
+        """A label as somebody types it; the same again and again, where no words fill it."""
+        if choice.words:
+            return plain(self.text(Line(choice.label, choice.words), language))
+        known = self._labels.get((choice.label, language))
+        if known is None:
+            known = plain(self.text(Line(choice.label), language))
+            self._labels[choice.label, language] = known
+        return known
 
 
 def plain(text: str) -> str:
     """Lower case, no accents, no marks, single spaces: what two typings of a phrase share."""
-    folded = unicodedata.normalize("NFKD", text.casefold().replace("’", "'"))
-    letters = "".join(c for c in folded if not unicodedata.combining(c))
-    return " ".join(re.sub(r"[^\w\s'+]", " ", letters).replace("'", "").split())
+    letters = text.casefold().replace("’", "'")
+    if not letters.isascii():
+        folded = unicodedata.normalize("NFKD", letters)
+        letters = "".join(c for c in folded if not unicodedata.combining(c))
+    return " ".join(MARKS.sub(" ", letters).replace("'", "").split())
 
 
 def _load(folder: Path) -> dict[str, str]:
