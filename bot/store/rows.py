@@ -45,8 +45,9 @@ from bot.store import tables
 Key = tuple[object, ...]
 Row = dict[str, Any]
 Rows = dict[str, dict[Key, Row]]
-Records = dict[str, dict[Key, Any]]
-"""For each table's rows what they are made of, in things that nobody changes."""
+Records = dict[tuple[str, str], tuple[Any, ...]]
+"""What rows of a story are made of, in things that nobody changes: by table, and within it by part
+of the story where each has its own, one after another. Most only ever grow at their end."""
 
 OWN = tuple(t for t in tables.OF_FOLDER if t is not tables.stories and t not in tables.OF_STORY)
 """Tables of the folder itself."""
@@ -84,6 +85,8 @@ class Written:
     def without(self, left_out: Iterable[str]) -> Rows:
         """All rows, those of some stories left out."""
         kept = [rows for key, (_, rows) in self.stories.items() if key not in left_out]
+        if len(kept) == 1:
+            return {**self.own, **kept[0]}
         told = {t.name: {k: r for rows in kept for k, r in rows[t.name].items()} for t in TOLD}
         return {**self.own, **told}
 
@@ -132,25 +135,37 @@ def written(folder: Folder, like: Written = NOTHING) -> Written:
         if known is not None and known[0] == records:
             stories[story.id] = known
         else:
-            stories[story.id] = records, _rows_of_story(records, *(known or ({}, {})))
+            stories[story.id] = records, _rows_of_story(story.id, records, *(known or ({}, {})))
     return Written(_own_rows(folder), stories)
 
 
-def _rows_of_story(records: Records, known: Records, rows: Rows) -> Rows:
-    """Rows of a story; those whose records are `known` are taken from `rows`."""
+def _rows_of_story(story_id: str, records: Records, known: Records, rows: Rows) -> Rows:
+    """Rows of a story; those whose records are `known` are taken from `rows`.
+
+    A table whose records are all as they were is taken whole: nothing is done for each of its rows.
+    """
     made: Rows = {}
-    for name, held in records.items():
-        before, make = known.get(name, {}), _MAKE[name]
-        made[name] = {
-            key: rows[name][key] if before.get(key) == record else make(key, record)
-            for key, record in held.items()
-        }
+    for table in TOLD:
+        name = table.name
+        now = {part: held for (of, part), held in records.items() if of == name}
+        before = {part: held for (of, part), held in known.items() if of == name}
+        if name in rows and now == before:
+            made[name] = rows[name]
+            continue
+        has_grown = all(now.get(part, ())[: len(held)] == held for part, held in before.items())
+        made[name] = dict(rows.get(name, {})) if has_grown else {}
+        for part, held in now.items():
+            was = before.get(part, ())
+            for number in range(len(was) if has_grown else 0, len(held)):
+                record = held[number]
+                key = _KEYS[name](story_id, part, number, record)
+                is_same = number < len(was) and was[number] == record
+                made[name][key] = rows[name][key] if is_same else _MAKE[name](key, record)
     return made
 
 
 def _records(resident_id: str, position: int, story: Story) -> Records:
-    """Every row of a story: its key, and what it is made of."""
-    sid = story.id
+    """What every row of a story is made of."""
     told = (
         resident_id,
         position,
@@ -164,23 +179,18 @@ def _records(resident_id: str, position: int, story: Story) -> Records:
         story.submitted_at,
         story.withdrawn_at,
     )
-    parts = story.parts.items()
-    return {
-        "stories": {(sid,): told},
-        "parts": {(sid, stage.value): (part.sketch, tuple(part.pieces)) for stage, part in parts},
-        "tellings": {
-            (sid, stage.value, number): telling
-            for stage, part in parts
-            for number, telling in enumerate(part.tellings)
-        },
-        "readings": {(sid, number): one for number, one in enumerate(story.readings)},
-        "releases": {(sid, number): one for number, one in enumerate(story.releases)},
-        "offers": {(sid, number): one for number, one in enumerate(story.offers)},
-        "self_interpretations": {
-            (sid, field): (number, answer)
-            for number, (field, answer) in enumerate(story.interpretation.items())
-        },
+    answers = enumerate(story.interpretation.items())
+    records: Records = {
+        ("stories", ""): (told,),
+        ("readings", ""): tuple(story.readings),
+        ("releases", ""): tuple(story.releases),
+        ("offers", ""): tuple(story.offers),
+        ("self_interpretations", ""): tuple((f, number, said) for number, (f, said) in answers),
     }
+    for stage, part in story.parts.items():
+        records["parts", stage.value] = ((part.sketch, tuple(part.pieces)),)
+        records["tellings", stage.value] = tuple(part.tellings)
+    return records
 
 
 def _own_rows(folder: Folder) -> Rows:
@@ -315,8 +325,8 @@ def _offer_row(key: Key, offer: Offer) -> Row:
     }
 
 
-def _interpretation_row(key: Key, record: tuple[int, str]) -> Row:
-    position, answer = record
+def _interpretation_row(key: Key, record: tuple[str, int, str]) -> Row:
+    _, position, answer = record
     return {
         "story_id": key[0],
         "field": key[1],
@@ -326,6 +336,15 @@ def _interpretation_row(key: Key, record: tuple[int, str]) -> Row:
     }
 
 
+_KEYS: dict[str, Callable[[str, str, int, Any], Key]] = {
+    "stories": lambda story, part, number, record: (story,),
+    "parts": lambda story, part, number, record: (story, part),
+    "tellings": lambda story, part, number, record: (story, part, number),
+    "readings": lambda story, part, number, record: (story, number),
+    "releases": lambda story, part, number, record: (story, number),
+    "offers": lambda story, part, number, record: (story, number),
+    "self_interpretations": lambda story, part, number, record: (story, record[0]),
+}
 _MAKE: dict[str, Callable[[Key, Any], Row]] = {
     "stories": _story_row,
     "parts": _part_row,
