@@ -26,6 +26,7 @@ from bot.usecases.ports import (
     Groups,
     Inbox,
     InboxItem,
+    Met,
     Outbox,
     OutboxItem,
     PauseReason,
@@ -154,7 +155,15 @@ class MemoryUnitOfWork:
             undo()
         self._release()
 
-    async def commit(self) -> None:
+    async def meet(self, telegram_id: int, chat_id: int) -> Met:
+        """Whoever writes."""
+        return Met(
+            await self.seats.of(telegram_id),
+            await self.folders.by_chat(chat_id),
+            await self.practice.last_opening(telegram_id),
+        )
+
+    async def commit(self, within: float = 0.0) -> None:
         """Make everything since entering visible."""
         if self._store.fails_with is not None:
             raise self._store.fails_with
@@ -338,13 +347,19 @@ class _Inbox:
         items = [kept.item for kept in waiting if isinstance(kept.item, InboxItem)]
         return [i for i in items if lanes is None or lane_of(i.chat_id) in lanes][:limit]
 
-    async def done(self, update_ids: Sequence[int]) -> None:
+    async def done(self, update_ids: Sequence[int], at: datetime) -> None:
         if any(kept.state == "done" for kept in await self._rows(update_ids)):
             raise AlreadyDone
+        held = (await self._work.writing()).inbox
+        for number in update_ids:
+            held.setdefault(number, Kept(InboxItem(number, 0, "", at)))
         for kept in await self._rows(update_ids):
             assert isinstance(kept.item, InboxItem)
             kept.item = replace(kept.item, payload="")
             kept.state, kept.reason = "done", None
+
+    async def latest(self) -> int:
+        return max(self._work.seen.inbox, default=-1)
 
     async def attempted(self, update_ids: Sequence[int]) -> None:
         for kept in await self._rows(update_ids):

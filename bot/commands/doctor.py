@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -243,7 +243,7 @@ async def _deal(parts: Parts, retry: bool) -> str:
             if retry:
                 await work.inbox.put_back(readable)
             else:
-                await work.inbox.done(ids)
+                await work.inbox.done(ids, datetime.now(UTC))
             await work.commit()
         if ids and not retry:
             await store.empty_log()

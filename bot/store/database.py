@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from sqlalchemy import Connection, create_engine, event, exc, inspect, text
 from sqlalchemy.engine import URL, make_url
@@ -26,11 +26,12 @@ from bot.store.indexes import SqlIndexes, SqlLeases
 from bot.store.library import SqlLibrary
 from bot.store.locks import MIGRATING
 from bot.store.migrations import HEAD, REVISIONS
-from bot.store.practice import SqlPractice
+from bot.store.practice import SqlPractice, last_opening
+from bot.store.prepared import Hand
 from bot.store.queues import SqlInbox
 from bot.store.roles import SqlAudit, SqlRoles
 from bot.store.scrubbing import log_keeps, scrub_postgresql
-from bot.store.seats import SqlSeats
+from bot.store.seats import SqlSeats, seat_of
 from bot.store.sending import SqlOutbox, SqlRecipients
 from bot.store.spendings import SqlSpendings
 from bot.store.together import Hands, OnPostgres, OnSqlite
@@ -43,16 +44,18 @@ from bot.usecases.ports import (
     Folders,
     Groups,
     Inbox,
+    Met,
     Outbox,
     Receipt,
     Recipients,
     Roles,
+    Seat,
     Seats,
     Spendings,
     StoreUnavailable,
     UnitOfWork,
 )
-from bot.usecases.practice_ports import Practice
+from bot.usecases.practice_ports import Opening, Practice
 
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 CONNECTIONS = 10
@@ -144,6 +147,23 @@ async def log_of_words(url: str) -> str:
         await engine.dispose()
 
 
+_REPOSITORIES: dict[str, Callable[[Transaction], Any]] = {
+    "inbox": SqlInbox,
+    "outbox": SqlOutbox,
+    "recipients": SqlRecipients,
+    "groups": SqlGroups,
+    "seats": SqlSeats,
+    "roles": SqlRoles,
+    "audit": SqlAudit,
+    "practice": SqlPractice,
+    "library": SqlLibrary,
+    "backups": SqlBackups,
+    "indexes": SqlIndexes,
+    "leases": SqlLeases,
+    "spendings": SqlSpendings,
+}
+
+
 class SqlUnitOfWork:
     """One transaction. Leaving without commit rolls back."""
 
@@ -164,20 +184,30 @@ class SqlUnitOfWork:
 
     def __init__(self, transaction: Transaction, remembered: Remembered) -> None:
         self._transaction = transaction
-        self.folders = SqlFolders(transaction, remembered)
-        self.inbox = SqlInbox(transaction)
-        self.outbox = SqlOutbox(transaction)
-        self.recipients = SqlRecipients(transaction)
-        self.groups = SqlGroups(transaction)
-        self.seats = SqlSeats(transaction)
-        self.roles = SqlRoles(transaction)
-        self.audit = SqlAudit(transaction)
-        self.practice = SqlPractice(transaction)
-        self.library = SqlLibrary(transaction)
-        self.backups = SqlBackups(transaction)
-        self.indexes = SqlIndexes(transaction)
-        self.leases = SqlLeases(transaction)
-        self.spendings = SqlSpendings(transaction)
+        self._remembered = remembered
+
+    def __getattr__(self, name: str) -> Any:
+        """A repository, made when it is first asked for: most turns need four of them."""
+        if name == "folders":
+            made: Any = SqlFolders(self._transaction, self._remembered)
+        elif name in _REPOSITORIES:
+            made = _REPOSITORIES[name](self._transaction)
+        else:
+            raise AttributeError(name)
+        setattr(self, name, made)
+        return made
+
+    async def meet(self, telegram_id: int, chat_id: int) -> Met:
+        """Whoever writes; read together, for reading one after another would be waiting thrice."""
+
+        folders = cast(SqlFolders, self.folders)
+
+        def look(hand: Hand) -> tuple[Seat | None, Any, Opening | None]:
+            found = folders.look(hand, chat_id)
+            return seat_of(hand, telegram_id), found, last_opening(hand, telegram_id)
+
+        seat, found, opening = await self._transaction.ask(look)
+        return Met(seat, folders.opened(found), opening)
 
     async def __aenter__(self) -> Self:
         """Nothing is locked until the first statement."""
@@ -192,9 +222,12 @@ class SqlUnitOfWork:
         """Undo what was not committed."""
         await self._transaction.close()
 
-    async def commit(self) -> None:
-        """Make everything since entering durable (fsync), or raise StoreUnavailable."""
-        await self._transaction.commit()
+    async def commit(self, within: float = 0.0) -> None:
+        """Make everything since entering durable (fsync), or raise StoreUnavailable.
+
+        `within` is how many seconds that may be put off, to share one fsync with what comes.
+        """
+        await self._transaction.commit(within)
 
 
 class SqlStore:

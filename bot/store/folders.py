@@ -53,6 +53,11 @@ _PERSONS = select(*_PERSON).select_from(
     _PERSON[0].join(_PERSON[1]).join(_PERSON[2], _SAME_RESIDENT)
 )
 _PERSON_BY_CHAT = Prepared(_PERSONS.where(tables.identities.c.chat_id == bindparam("chat")))
+_VERSION_BY_CHAT = Prepared(
+    select(tables.sessions.c.resident_id, tables.sessions.c.version)
+    .select_from(_PERSON[2].join(_PERSON[1], _PERSON[2].c.resident_id == _PERSON[1].c.resident_id))
+    .where(tables.identities.c.chat_id == bindparam("chat"))
+)
 _CLAIM = Prepared(
     update(tables.sessions)
     .where(
@@ -129,9 +134,14 @@ class SqlFolders:
 
     async def by_chat(self, chat_id: int) -> Folder | None:
         """The folder of the resident who writes in this private chat."""
-        found = await self._transaction.ask(
-            lambda hand: _rows_by_chat(hand, chat_id, self._remembered)
-        )
+        return self.opened(await self._transaction.ask(lambda hand: self.look(hand, chat_id)))
+
+    def look(self, hand: Hand, chat_id: int) -> Rows | Written | None:
+        """What `by_chat` reads, for `opened`; may be called in any thread."""
+        return _rows_by_chat(hand, chat_id, self._remembered)
+
+    def opened(self, found: Rows | Written | None) -> Folder | None:
+        """The folder of what a look has found."""
         if found is None:
             return None
         if isinstance(found, Written):
@@ -360,6 +370,12 @@ class SqlFolders:
 
 def _rows_by_chat(hand: Hand, chat_id: int, remembered: Remembered) -> Rows | Written | None:
     """All rows of whoever writes in this chat; those remembered where their version is the same."""
+    versions = hand.rows(_VERSION_BY_CHAT, chat=chat_id)
+    if not versions:
+        return None
+    known = remembered.of(versions[0].resident_id)
+    if known is not None and known.session["version"] == versions[0].version:
+        return known
     persons = hand.rows(_PERSON_BY_CHAT, chat=chat_id)
     if not persons:
         return None
@@ -371,12 +387,6 @@ def _rows_by_chat(hand: Hand, chat_id: int, remembered: Remembered) -> Rows | Wr
         rows[table.name] = keyed(table, [held])
         at += len(names)
     resident_id = person[0]
-    known = remembered.of(resident_id)
-    if (
-        known is not None
-        and known.session["version"] == rows["sessions"][(resident_id,)]["version"]
-    ):
-        return known
     for table, query in _OF_RESIDENT.items():
         if table in tables.OF_STORY and not rows["stories"]:
             rows[table.name] = {}
@@ -404,10 +414,11 @@ def _make(hand: Hand, changes: Sequence[Change]) -> None:
 def _changes(stored: Rows, rows: Rows) -> list[Change]:
     """What leads from some rows to others, in an order that keeps every reference whole."""
     changes: list[Change] = []
-    for table in reversed(tables.OF_FOLDER):
+    different = [t for t in tables.OF_FOLDER if stored[t.name] is not rows[t.name]]
+    for table in reversed(different):
         for key in stored[table.name].keys() - rows[table.name].keys():
             changes.append((_deleting(table), _key_of(table, key)))
-    for table in tables.OF_FOLDER:
+    for table in different:
         old, new = stored[table.name], rows[table.name]
         for key, row in new.items():
             before = old.get(key)

@@ -32,7 +32,7 @@ from bot.store.practice_tables import (
     practice_prompts,
     schedules,
 )
-from bot.store.prepared import Prepared
+from bot.store.prepared import Hand, Prepared
 from bot.store.roles import person
 from bot.store.sending import FAILED, SENDING, WAITING
 from bot.store.tables import groups, outbox
@@ -53,6 +53,16 @@ _LAST_OPENING = Prepared(
     .limit(1)
 )
 _AT_ONCE = 500
+
+
+def last_opening(hand: Hand, telegram_id: int) -> Opening | None:
+    """What this person opened last."""
+    rows = hand.rows(_LAST_OPENING, person=person(telegram_id))
+    if not rows:
+        return None
+    (row,) = rows
+    steps = {step for step, column in _STEPS.items() if getattr(row, column.name) is not None}
+    return Opening(_delivery(row), row.last_opened_at, frozenset({Step.OPENED, *steps}))
 
 
 class SqlPractice(SqlFollowUps):
@@ -320,13 +330,7 @@ class SqlPractice(SqlFollowUps):
 
     async def last_opening(self, telegram_id: int) -> Opening | None:
         """What this person opened last."""
-        who = person(telegram_id)
-        rows = await self._transaction.ask(lambda hand: hand.rows(_LAST_OPENING, person=who))
-        if not rows:
-            return None
-        (row,) = rows
-        steps = {step for step, column in _STEPS.items() if getattr(row, column.name) is not None}
-        return Opening(_delivery(row), row.last_opened_at, frozenset({Step.OPENED, *steps}))
+        return await self._transaction.ask(lambda hand: last_opening(hand, telegram_id))
 
     async def reached(
         self, delivery_id: str, telegram_id: int, steps: Collection[Step], at: datetime

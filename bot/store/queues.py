@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence, Set
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import ModuleType
 from typing import Any
 
@@ -25,7 +25,6 @@ WAITING, DONE, QUARANTINED = "waiting", "done", "quarantined"
 
 
 _KEPT = ("update_id", "chat_id", "payload", "state", "attempts", "received_at")
-_MINE = inbox.c.update_id == bindparam("update")
 
 
 def _keeping(engine: ModuleType) -> Any:
@@ -38,11 +37,19 @@ def _keeping(engine: ModuleType) -> Any:
     ).returning(inbox.c.update_id)
 
 
+def _ending(engine: ModuleType) -> Any:
+    """Insert what was never kept; or blank what was, unless it was done before."""
+    row = engine.insert(inbox).values({name: given(name) for name in _KEPT})
+    return row.on_conflict_do_update(
+        index_elements=[inbox.c.update_id],
+        set_={"state": DONE, "payload": "", "reason": None},
+        where=inbox.c.state != DONE,
+    ).returning(inbox.c.update_id)
+
+
 _KEEP = Prepared(_keeping(sqlite), _keeping(postgresql))
-_DONE = Prepared(
-    update(inbox).where(_MINE, inbox.c.state != DONE).values(state=DONE, payload="", reason=None)
-)
-_IS_DONE = Prepared(select(inbox.c.update_id).where(_MINE, inbox.c.state == DONE))
+_DONE = Prepared(_ending(sqlite), _ending(postgresql))
+_LATEST = Prepared(select(func.max(inbox.c.update_id).label("latest")))
 
 
 _WAITING = Prepared(
@@ -77,9 +84,11 @@ def _keep(hand: Hand, items: Sequence[InboxItem], new: set[int]) -> None:
         announce(hand, "in", lane)
 
 
-def _done(hand: Hand, update_ids: Sequence[int]) -> None:
+def _done(hand: Hand, update_ids: Sequence[int], at: datetime) -> None:
     for one in update_ids:
-        if not hand.change(_DONE, update=one) and hand.rows(_IS_DONE, update=one):
+        row = {"chat_id": 0, "payload": "", "state": DONE, "attempts": 0, "received_at": at}
+        # How many rows an INSERT changed, SQLAlchemy does not always say.
+        if not hand.rows(_DONE, update_id=one, **row):
             raise AlreadyDone
 
 
@@ -118,13 +127,19 @@ class SqlInbox:
         rows = await self._transaction.ask(lambda hand: hand.rows(_WAITING, most=limit, lanes=ours))
         return [InboxItem(**row._asdict()) for row in rows]
 
-    async def done(self, update_ids: Sequence[int]) -> None:
+    async def done(self, update_ids: Sequence[int], at: datetime) -> None:
         """Mark as handled and blank the payload; the id stays, so a repeat is recognised.
 
-        Raises AlreadyDone, at the latest when it is committed, when one of them was done before:
-        this unit of work must not be kept.
+        One that was not kept before is from now on, as received `at` this moment and without chat
+        or words. Raises AlreadyDone, at the latest when it is committed, when one of them was done
+        before: this unit of work must not be kept.
         """
-        self._transaction.later(lambda hand: _done(hand, update_ids))
+        self._transaction.later(lambda hand: _done(hand, update_ids, at))
+
+    async def latest(self) -> int:
+        """The highest update_id there is, whatever became of it; -1 for none."""
+        (row,) = await self._transaction.ask(lambda hand: hand.rows(_LATEST))
+        return -1 if row.latest is None else int(row.latest)
 
     async def attempted(self, update_ids: Sequence[int]) -> None:
         """Count one more try at handling."""

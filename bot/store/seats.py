@@ -6,12 +6,18 @@ from dataclasses import asdict
 
 from sqlalchemy import bindparam, insert, select, update
 
-from bot.store.prepared import Prepared
+from bot.store.prepared import Hand, Prepared
 from bot.store.tables import seats
 from bot.store.transaction import Transaction
 from bot.usecases.ports import Seat
 
 _OF = Prepared(select(seats).where(seats.c.telegram_id == bindparam("person")))
+
+
+def seat_of(hand: Hand, telegram_id: int) -> Seat | None:
+    """This person's seat, if they ever came to the desk."""
+    rows = hand.rows(_OF, person=telegram_id)
+    return Seat(**rows[0]._asdict()) if rows else None
 
 
 class SqlSeats:
@@ -22,8 +28,7 @@ class SqlSeats:
 
     async def of(self, telegram_id: int) -> Seat | None:
         """This person's seat, if they ever came to the desk."""
-        rows = await self._transaction.ask(lambda hand: hand.rows(_OF, person=telegram_id))
-        return Seat(**rows[0]._asdict()) if rows else None
+        return await self._transaction.ask(lambda hand: seat_of(hand, telegram_id))
 
     async def save(self, seat: Seat) -> None:
         """Write the seat."""

@@ -41,9 +41,10 @@ class Hands(Protocol):
         """What a job reads: all of it at one moment. Raises StoreUnavailable."""
         ...
 
-    async def commit(self, unit: Unit) -> None:
+    async def commit(self, unit: Unit, within: float = 0.0) -> None:
         """Carry out jobs in order and make them durable together.
 
+        Where a commit serves many, it may be put off `within` so many seconds for company.
         Raises what a job raised, Conflict for rows another wrote, or StoreUnavailable; then
         nothing of this unit is kept.
         """
@@ -74,9 +75,9 @@ class OnSqlite:
         found: T = await self._reading.stand_in(job)
         return found
 
-    async def commit(self, unit: Unit) -> None:
+    async def commit(self, unit: Unit, within: float = 0.0) -> None:
         """See Hands."""
-        await self._writing.stand_in(unit)
+        await self._writing.stand_in(unit, within)
 
     async def close(self) -> None:
         """See Hands."""
@@ -85,11 +86,14 @@ class OnSqlite:
 
     @contextlib.asynccontextmanager
     async def _alone_in_writing(self) -> Any:
-        try:
-            async with asyncio.timeout(self._wait):
-                await self._writers.acquire()
-        except TimeoutError:
-            raise StoreUnavailable(sentence("SQLITE_BUSY", self._place)) from None
+        if self._writers.locked():
+            try:
+                async with asyncio.timeout(self._wait):
+                    await self._writers.acquire()
+            except TimeoutError:
+                raise StoreUnavailable(sentence("SQLITE_BUSY", self._place)) from None
+        else:
+            await self._writers.acquire()
         try:
             yield
         finally:
@@ -112,13 +116,20 @@ class _Line:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
         self._connection: sqlite3.Connection | None = None
 
-    async def stand_in(self, what: Any) -> Any:
-        """Return what became of it, or raise it."""
-        outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    async def stand_in(self, what: Any, within: float = 0.0) -> Any:
+        """Return what became of it, or raise it. It goes with whoever comes `within` some time."""
+        loop = asyncio.get_running_loop()
+        outcome: asyncio.Future[Any] = loop.create_future()
         self._waiting.append((what, outcome))
-        if self._rounds is None or self._rounds.done():
-            self._rounds = asyncio.create_task(self._serve_all(), name="database")
+        if within > 0:
+            loop.call_later(within, self._begin)
+        else:
+            self._begin()
         return await outcome
+
+    def _begin(self) -> None:
+        if self._waiting and (self._rounds is None or self._rounds.done()):
+            self._rounds = asyncio.create_task(self._serve_all(), name="database")
 
     async def _serve_all(self) -> None:
         while self._waiting:
@@ -152,7 +163,8 @@ class _Line:
             return [error] * len(asked)
 
     async def close(self) -> None:
-        """Let the round under way end."""
+        """Let whoever waits be served, and the round under way end."""
+        self._begin()
         if self._rounds is not None:
             await asyncio.gather(self._rounds, return_exceptions=True)
         if self._connection is not None:
@@ -243,8 +255,8 @@ class OnPostgres:
         found: T = await self._in_thread(lambda hand, _: job(hand))
         return found
 
-    async def commit(self, unit: Unit) -> None:
-        """See Hands."""
+    async def commit(self, unit: Unit, within: float = 0.0) -> None:
+        """See Hands. The server brings company together by itself."""
 
         def kept(hand: PostgresHand, connection: psycopg.Connection[Any]) -> None:
             import psycopg

@@ -189,15 +189,18 @@ class Transaction:
         """Call `then` once what was written so far is durable."""
         self._then.append(then)
 
-    async def commit(self) -> None:
-        """Make everything durable; the next statement begins a new transaction."""
+    async def commit(self, within: float = 0.0) -> None:
+        """Make everything durable; the next statement begins a new transaction.
+
+        What only prepared jobs change may wait `within` so many seconds for company.
+        """
         if self._phase == "writing":
             connection = await self._writing()
             with plainly(self._place):
                 await connection.commit()
         elif self._later:
             jobs, self._later = self._later, []
-            await self._hands.commit(jobs)
+            await self._hands.commit(jobs, within)
         elif self._connection is not None:
             with plainly(self._place):
                 await self._connection.commit()

@@ -113,7 +113,8 @@ class TelegramCoach:
         self._turns.send = self._sender.send
         self._lanes = Lanes(store, self._turns, self._crew)
         self._residents = residents
-        self._queue = DurableQueue(store, clock, self._kept, meter)
+        self._queue = DurableQueue(store, clock, self._received, meter)
+        self._lanes.over, self._lanes.rest = self._queue.over, self._queue.rest
         self._webhook = Webhook(bot, self._queue, hook) if hook else None
         self._say, self._patience = say, patience
         self._ingress: Ingress | None = self._webhook
@@ -135,6 +136,8 @@ class TelegramCoach:
         # All that waits is taken up now, in order; what is put back later is for `_look`.
         await self._returned(lambda item: None)
         await self._lanes.resume()
+        if self._crew.lanes is None:
+            await self._queue.hold()
         if self._takes_in and (self._webhook or self._crew.fetches):
             await self._take_in()
         self._background = [
@@ -177,18 +180,18 @@ class TelegramCoach:
         """The lanes in which a turn or a message is under way."""
         return frozenset(lane_of(chat) for chat in self._lanes.busy() | self._sender.busy())
 
-    def _arrived(self, item: InboxItem) -> None:
+    def _hurry(self, item: InboxItem) -> None:
         self._residents.hurry(item.chat_id)
-        self._lanes.wake(item)
 
-    def _kept(self, item: InboxItem) -> None:
-        """We kept an update ourselves."""
+    def _received(self, item: InboxItem) -> bool:
+        """An update came to us; False when it is left to be taken up from disk."""
         if self._crew.lanes is None:
-            self._arrived(item)
-        else:
-            # An earlier one of the same chat may have been kept by another process a moment ago,
-            # and its news still be on the way: the disk knows both, in order.
-            self.arrived()
+            self._hurry(item)
+            return self._lanes.wake(item)
+        # An earlier one of the same chat may have been kept by another process a moment ago,
+        # and its news still be on the way: the disk knows both, in order.
+        self.arrived()
+        return False
 
     async def _take_up(self) -> None:
         """Take up what was kept for chats of ours, by others or by us."""
@@ -196,7 +199,7 @@ class TelegramCoach:
             await self._arrivals.wait()
             self._arrivals.clear()
             try:
-                await self._lanes.resume(self._arrived)
+                await self._lanes.resume(self._hurry)
             except Exception as error:
                 log.warning("inbox not looked at: %s", place_of(error))
                 self._taken_up.set()
@@ -307,7 +310,7 @@ class TelegramCoach:
                 log.error("pushing failed: %s", place_of(error))
                 await asyncio.sleep(LOOK_EVERY)
 
-    async def _returned(self, wake: Callable[[InboxItem], None]) -> None:
+    async def _returned(self, wake: Callable[[InboxItem], object]) -> None:
         """Tell of updates put back, while their rows are locked: a lane cannot end one meanwhile,
         so none can be woken after its end."""
         async with self._store.work() as work:

@@ -1,13 +1,14 @@
-"""Updates rest on disk before Telegram is told that we have them."""
+"""Updates rest on disk, or are over, before Telegram is told that we have them."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Protocol
 
+from bot import plain
 from bot.telegram.updates import chat_of, kept
 from bot.usecases.ports import Clock, InboxItem, Meter, Store, StoreUnavailable, Unmeasured
 
@@ -17,6 +18,14 @@ LARGEST = 2**63 - 1
 """What a database column holds; an update_id beyond it is none of Telegram's."""
 UNREADABLE = "UnreadableUpdate"
 """The reason of what came without a usable update_id. Its row has a negative id of our own."""
+
+
+HELD_SECONDS = 0.1
+"""How long Telegram may wait to be told, in the hope that the turn is over by then.
+
+Most turns are, and their commit alone tells that there was an update: nothing has to be written
+before, and no words are. A turn that takes longer, as when a model thinks, begins just as soon.
+"""
 
 
 class TelegramRefuses(Exception):
@@ -44,8 +53,21 @@ class Ingress(Protocol):
         ...
 
 
+class _Held:
+    """Updates that came together and are nowhere on disk yet."""
+
+    def __init__(self, items: Sequence[InboxItem]) -> None:
+        self.items = {item.update_id: item for item in items}
+        self.are_over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def over(self, update_id: int) -> None:
+        self.items.pop(update_id, None)
+        if not self.items and not self.are_over.done():
+            self.are_over.set_result(None)
+
+
 class DurableQueue:
-    """Where polling and webhook put what they received: the inbox, and then the lanes.
+    """Where polling and webhook put what they received: the inbox, and the lanes.
 
     `trouble` is one plain sentence while nothing can be kept, otherwise None.
     """
@@ -54,37 +76,111 @@ class DurableQueue:
         self,
         store: Store,
         clock: Clock,
-        wake: Callable[[InboxItem], None],
+        wake: Callable[[InboxItem], bool],
         meter: Meter | None = None,
     ) -> None:
-        """`wake` is told of each update that is new."""
+        """`wake` is told of each update that is new; False when it is left for later, on disk."""
         self._store = store
         self._clock = clock
         self._wake = wake
         self._meter = meter or Unmeasured()
         self._doubtful: set[int] = set()
+        self._latest: int | None = None
+        self._held: dict[int, _Held] = {}
+        self._keeping = 0
         self.trouble: str | None = None
 
+    async def hold(self) -> None:
+        """From now on what is surely new is taken up at once, and kept only where that takes time.
+
+        Only for a process that serves everybody alone: of others it cannot know what they have
+        done already. Raises StoreUnavailable.
+        """
+        async with self._store.work() as work:
+            self._latest = await work.inbox.latest()
+
     async def keep(self, received: Sequence[object]) -> None:
-        """Keep updates, as JSON gave them, in one commit; a repeat changes nothing.
+        """Return once updates, as JSON gave them, are on disk or over; a repeat changes nothing.
 
         What has no usable update_id is set aside at once, with its words, and harms no neighbour.
-        Raises StoreUnavailable when nothing was kept; then Telegram must not be told otherwise.
+        Raises StoreUnavailable when that cannot be said; then Telegram must not be told otherwise.
         """
-        if received:
-            await self._commit([self._item(one) for one in received])
+        if not received:
+            return
+        items = [self._item(one) for one in received]
+        new = self._surely_new(items)
+        if known := [item for item in items if item.update_id not in new]:
+            await self._commit(known)
+        if new:
+            await self._hold([item for item in items if item.update_id in new])
+
+    def over(self, update_ids: Iterable[int]) -> None:
+        """What is on disk now tells that these were here."""
+        for one in update_ids:
+            if (held := self._held.pop(one, None)) is not None:
+                held.over(one)
+                self._doubtful.discard(one)
+                self.trouble = None
+
+    async def rest(self, update_ids: Iterable[int]) -> None:
+        """Keep these now, if they are not on disk yet. Raises StoreUnavailable."""
+        found = [(one, self._held.get(one)) for one in update_ids]
+        items = [held.items[one] for one, held in found if held is not None and one in held.items]
+        if items:
+            await self._write(items)
+            self.over(item.update_id for item in items)
 
     async def keep_body(self, body: bytes) -> None:
         """Keep the one update in a request's body, however broken it is. Raises as `keep`."""
         try:
-            update: object = json.loads(body)
+            update: object = plain.loads(body)
         except (ValueError, RecursionError) as error:
             log.warning("a body that is no JSON was set aside: %s", type(error).__name__)
             await self._commit([self._unreadable(body.decode("utf-8", "replace"))])
         else:
             await self.keep([update])
 
+    def _surely_new(self, items: Sequence[InboxItem]) -> frozenset[int]:
+        """Those that nobody can have seen before. While one is being kept, none may overtake it."""
+        latest = self._latest
+        if latest is None:
+            return frozenset()
+        self._latest = max(latest, *(item.update_id for item in items))
+        if self._keeping:
+            return frozenset()
+        return frozenset(item.update_id for item in items if item.update_id > latest)
+
+    async def _hold(self, items: Sequence[InboxItem]) -> None:
+        held = _Held(items)
+        left = []
+        for item in items:
+            self._held[item.update_id] = held
+            self._meter.count("update", "kept")
+            if not self._wake(item):
+                left.append(item)
+        try:
+            if left:
+                await self.rest(item.update_id for item in left)
+                for item in left:
+                    self._wake(item)
+            async with asyncio.timeout(HELD_SECONDS):
+                await held.are_over
+        except TimeoutError:
+            await self.rest(list(held.items))
+        finally:
+            # Where they could not be kept, they come again; their turns may be over by then.
+            for one in held.items:
+                self._doubtful.add(one)
+                del self._held[one]
+
     async def _commit(self, items: Sequence[InboxItem]) -> None:
+        new = await self._write(items)
+        for item in items:
+            self._tell(item, item.update_id in new)
+
+    async def _write(self, items: Sequence[InboxItem]) -> Set[int]:
+        """Keep in one commit; the ids that were new. Raises StoreUnavailable."""
+        self._keeping += 1
         try:
             async with self._store.work() as work:
                 for item in items:
@@ -99,9 +195,10 @@ class DurableQueue:
             self._doubtful.update(item.update_id for item in items)
             self._meter.count("update", "not_kept")
             raise StoreUnavailable(self.trouble) from None
+        finally:
+            self._keeping -= 1
         self.trouble = None
-        for item in items:
-            self._tell(item, item.update_id in new)
+        return new
 
     def _tell(self, item: InboxItem, is_new: bool) -> None:
         if item.update_id < 0:
@@ -146,8 +243,8 @@ def _chat(update: Mapping[str, object]) -> int:
 
 def _written(update: object) -> str:
     try:
-        # Pure ASCII: halves of characters and control characters stay as they were written.
-        return json.dumps(update)
+        # Halves of characters and control characters stay as they were written.
+        return plain.dumps(update)
     except RecursionError:
         # Nested too deep to be Telegram's; as a list it is set aside, and its id is remembered.
         return "[]"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from bot import plain
@@ -95,26 +95,42 @@ class Lanes:
         self._changed = asyncio.Event()
         self._resuming: asyncio.Task[None] | None = None
         self._is_more_on_disk = False
+        self._is_disk_away = False
         self._is_ending = False
         self.trouble: str | None = None
+        # Whoever holds updates that are not on disk; the app puts the queue in.
+        self.over: Callable[[Iterable[int]], None] = lambda ids: None
+        self.rest: Callable[[Iterable[int]], Awaitable[None]] = _on_disk_already
 
-    async def resume(self, wake: Callable[[InboxItem], None] | None = None) -> None:
+    async def resume(self, found: Callable[[InboxItem], None] = lambda item: None) -> None:
         """Take up what is on disk, as when the program last ended. Raises StoreUnavailable.
 
-        `wake` is told of each update instead of `self.wake`.
+        `found` is told of each update first.
         """
         async with self._store.work() as work:
             items = await work.inbox.waiting(AT_ONE_TIME, self._crew.lanes)
-        self._is_more_on_disk = len(items) == AT_ONE_TIME
+        self._is_more_on_disk |= len(items) == AT_ONE_TIME
         for item in items:
-            (wake or self.wake)(item)
+            found(item)
+            self._put(item)
 
     def busy(self) -> frozenset[int]:
         """The chats in which a turn is under way."""
         return frozenset(self._tasks)
 
-    def wake(self, item: InboxItem) -> None:
-        """Put an update in its chat's lane, once; whoever else serves the chat finds it on disk."""
+    def wake(self, item: InboxItem) -> bool:
+        """Put a new update in its chat's lane, once; False when it is taken up from disk, later.
+
+        Whoever else serves the chat finds it there; and so do we, behind what waits there already.
+        """
+        if self._is_more_on_disk or self._resuming is not None:
+            self._is_more_on_disk = True
+            self._go_on_resuming()
+            return False
+        self._put(item)
+        return not self._is_ending
+
+    def _put(self, item: InboxItem) -> None:
         if item.update_id in self._known or not self._crew.serves(item.chat_id):
             return
         self._known.add(item.update_id)
@@ -129,7 +145,8 @@ class Lanes:
     @property
     def is_idle(self) -> bool:
         """True when no lane can go on: all are empty, or wait for the database."""
-        return self._resuming is None and not set(self._tasks) - self._stuck
+        is_resuming = self._resuming is not None and not self._is_disk_away
+        return not is_resuming and not set(self._tasks) - self._stuck
 
     async def idle(self) -> None:
         """Return once no lane can go on."""
@@ -156,6 +173,7 @@ class Lanes:
             while queue and not self._is_ending and self._crew.serves(chat):
                 taken, turn = await self._next(chat, queue, in_a_rush)
                 if await self._take(chat, taken, turn):
+                    self.over(item.update_id for item in taken)
                     for item in taken:
                         queue.popleft()
                         self._known.discard(item.update_id)
@@ -173,18 +191,34 @@ class Lanes:
             if not queue:
                 self._waiting.pop(chat, None)
             self._stuck.discard(chat)
-            if self._is_more_on_disk and not self._tasks and not self._is_ending:
-                self._is_more_on_disk = False
-                self._resuming = asyncio.create_task(self._take_up_more(), name="resuming")
+            self._go_on_resuming()
             self._changed.set()
 
+    @property
+    def _can_take_up_more(self) -> bool:
+        return self._is_more_on_disk and not self._tasks and not self._is_ending
+
+    def _go_on_resuming(self) -> None:
+        if self._can_take_up_more and self._resuming is None:
+            self._resuming = asyncio.create_task(self._take_up_more(), name="resuming")
+
     async def _take_up_more(self) -> None:
-        """Go on with what did not fit into one look at the disk."""
+        """Go on with what did not fit into one look at the disk, or came meanwhile."""
+        tries = 0
         try:
-            await self.resume()
-        except StoreUnavailable as error:
-            self.trouble = str(error)
-            log.error("inbox cannot be read: %s", type(error).__name__)
+            while self._can_take_up_more:
+                self._is_more_on_disk = False
+                try:
+                    await self.resume()
+                except StoreUnavailable as error:
+                    self._is_more_on_disk = self._is_disk_away = True
+                    self.trouble = str(error)
+                    log.error("inbox cannot be read: %s", type(error).__name__)
+                    self._changed.set()
+                    await asyncio.sleep(PAUSES[min(tries, len(PAUSES) - 1)])
+                    tries += 1
+                else:
+                    self._is_disk_away = False
         finally:
             self._resuming = None
             self._changed.set()
@@ -297,6 +331,7 @@ class Lanes:
             except Exception as failed:
                 error = failed
         log.error("turn failed, try %d: %s", tries + 1, place_of(error))
+        await self.rest(ids)
         if tries + 1 < TRIES or len(taken) > 1:
             await self._turns.attempted(ids)
             return False
@@ -316,6 +351,10 @@ class Lanes:
         self._stuck.add(chat)
         self._changed.set()
         await asyncio.sleep(PAUSES[min(pause, len(PAUSES) - 1)])
+
+
+async def _on_disk_already(update_ids: Iterable[int]) -> None:
+    """Nothing to do."""
 
 
 def _update(item: InboxItem) -> Mapping[str, Any]:

@@ -46,6 +46,11 @@ class Lineup:
         """Nothing waits for this chat, nothing is on its way to it, and it is not paused."""
         return chat not in self._chats and chat not in self._busy and chat not in self._paused
 
+    def is_last(self, message: Queued) -> bool:
+        """Nothing else waits for this message's chat."""
+        waiting = self._chats.get(message.chat_id, {})
+        return sum(map(len, waiting.values())) == 1
+
     def is_paused(self, chat: int) -> bool:
         """Whether this chat is passed over."""
         return chat in self._paused

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -70,6 +71,9 @@ A_MOMENT = 0.1
 read again before it is sent."""
 A_MOMENT_AGO = 1.0
 """Seconds for which what we noted ourselves may be newer than what was read with a commit."""
+NOTED_WITHIN = 0.005
+"""Seconds for which writing down what was sent may wait for others to write; a crash in between
+sends it again."""
 PARTING_SECONDS = 2.0
 """How long stopping waits for sends under way."""
 
@@ -466,7 +470,8 @@ class Sender:
                 await work.outbox.failed(message.id, reason)
             if one.then is not None:
                 await work.outbox.queue([one.then])
-            await work.commit()
+            nobody_waits = one.then is None and self._lineup.is_last(message)
+            await work.commit(NOTED_WITHIN if nobody_waits else 0.0)
         self._over(message)
         if state == "sent":
             self.answered.set()
@@ -561,8 +566,8 @@ class Sender:
 
 
 def _clock() -> float:
-    """Seconds that never go back, as the event loop counts them."""
-    return asyncio.get_running_loop().time()
+    """Seconds that never go back, as the event loop counts them, but up to this moment."""
+    return time.monotonic()
 
 
 async def _about(work: UnitOfWork, item: OutboxItem) -> int | None:

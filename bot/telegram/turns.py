@@ -26,7 +26,7 @@ from bot.telegram.updates import Forged, Incoming, Said, Tapped
 from bot.usecases.groups import Addressed, InGroups, Migrated, Standing
 from bot.usecases.organized import Organized
 from bot.usecases.outgoing import body_of
-from bot.usecases.ports import AlreadyDone, Clock, OutboxItem, Store, StoreUnavailable
+from bot.usecases.ports import AlreadyDone, Clock, Met, OutboxItem, Store, StoreUnavailable
 from bot.usecases.residents import Residents
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class Turns:
         """
         self._organized = organized
         self._bot, self._store, self._residents = bot, store, residents
-        self._words, self._wake = words, wake
+        self._words, self._wake, self._clock = words, wake, clock
         self._groups = InGroups(
             store,
             words.languages,
@@ -119,9 +119,12 @@ class Turns:
         typing = Typing(self, turn.sender.chat_id)
         try:
             queued: Sequence[OutboxItem] = ()
-            if not await self._at_desk(turn, update_ids):
+            async with self._store.work() as work:
+                met = await work.meet(turn.sender.telegram_id, turn.sender.chat_id)
+            if not await self._at_desk(turn, update_ids, met):
                 heard = await self._prompted(turn)
-                queued = await self._residents.hear(turn.sender, heard, update_ids)
+                known = met if heard is turn.heard else None
+                queued = await self._residents.hear(turn.sender, heard, update_ids, known)
         finally:
             typing.ends()
         if queued:
@@ -129,9 +132,10 @@ class Turns:
         else:
             self._wake()
 
-    async def _at_desk(self, turn: Said, update_ids: list[int]) -> bool:
+    async def _at_desk(self, turn: Said, update_ids: list[int], met: Met) -> bool:
         """Whether it was for the desk, and is done."""
-        if self._organized is None:
+        desk = self._organized.desk if self._organized else None
+        if self._organized is None or desk is None or not desk.concerns(turn.heard, met.seat):
             return False
         was = await self._organized.desk.hear(turn.sender, turn.heard, update_ids)
         if was:
@@ -176,7 +180,7 @@ class Turns:
     async def drop(self, update_ids: list[int]) -> None:
         """End updates that are nothing for us."""
         async with self._store.work() as work:
-            await work.inbox.done(update_ids)
+            await work.inbox.done(update_ids, self._clock.now())
             await work.commit()
 
     async def attempted(self, update_ids: list[int]) -> None:

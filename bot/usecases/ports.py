@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bot.usecases.backup_ports import Backups
     from bot.usecases.index_ports import Indexes, Leases
     from bot.usecases.library_ports import Library
-    from bot.usecases.practice_ports import Practice
+    from bot.usecases.practice_ports import Opening, Practice
 
 
 class ReaderUnavailable(Exception):
@@ -266,12 +266,17 @@ class Inbox(Protocol):
         """
         ...
 
-    async def done(self, update_ids: Sequence[int]) -> None:
+    async def done(self, update_ids: Sequence[int], at: datetime) -> None:
         """Mark as handled and blank the payload; the id stays, so a repeat is recognised.
 
-        Raises AlreadyDone, at the latest when it is committed, when one of them was done before:
-        this unit of work must not be kept.
+        One that was not kept before is from now on, as received `at` this moment and without chat
+        or words. Raises AlreadyDone, at the latest when it is committed, when one of them was done
+        before: this unit of work must not be kept.
         """
+        ...
+
+    async def latest(self) -> int:
+        """The highest update_id there is, whatever became of it; -1 for none."""
         ...
 
     async def attempted(self, update_ids: Sequence[int]) -> None:
@@ -647,6 +652,15 @@ class Spendings(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Met:
+    """Who somebody is that writes: their seat at the desk, their folder, what they opened last."""
+
+    seat: Seat | None
+    folder: Folder | None
+    opening: Opening | None
+
+
 class UnitOfWork(Protocol):
     """One transaction. Leaving without commit rolls back."""
 
@@ -674,8 +688,15 @@ class UnitOfWork(Protocol):
         trace: TracebackType | None,
     ) -> None: ...
 
-    async def commit(self) -> None:
-        """Make everything since entering durable (fsync), or raise StoreUnavailable."""
+    async def meet(self, telegram_id: int, chat_id: int) -> Met:
+        """Look up at one time what every turn begins with."""
+        ...
+
+    async def commit(self, within: float = 0.0) -> None:
+        """Make everything since entering durable (fsync), or raise StoreUnavailable.
+
+        `within` is how many seconds that may be put off, to share one fsync with what comes.
+        """
         ...
 
 

@@ -38,7 +38,7 @@ from bot.usecases.ports import (
     Store,
     UnitOfWork,
 )
-from bot.usecases.practice_ports import Target, Unsettled
+from bot.usecases.practice_ports import Opening, Target, Unsettled
 
 BATCH = 100
 """Groups claimed in one commit: few enough that a resident's turn never waits for the disk."""
@@ -124,10 +124,11 @@ def is_recent(last: datetime | None, due_at: datetime, where: str | None, days: 
     return (due_at.astimezone(there).date() - last.astimezone(there).date()).days < days
 
 
-async def note_progress(work: UnitOfWork, folder: Folder, now: datetime) -> None:
+async def note_progress(
+    work: UnitOfWork, folder: Folder, opening: Opening | None, now: datetime
+) -> None:
     """Credit a resident's turn to the prompt they opened last, if that is not long ago."""
     telegram_id = folder.identity.telegram_id
-    opening = await work.practice.last_opening(telegram_id)
     if opening is None or now - opening.opened_at > CREDITED:
         return
     steps = steps_since(folder, opening.opened_at) - opening.steps
@@ -136,14 +137,17 @@ async def note_progress(work: UnitOfWork, folder: Folder, now: datetime) -> None
 
 
 async def note_movement(
-    work: UnitOfWork, folder: Folder, kinds: Sequence[Movement], now: datetime
+    work: UnitOfWork,
+    folder: Folder,
+    opening: Opening | None,
+    kinds: Sequence[Movement],
+    now: datetime,
 ) -> None:
     """Count what somebody says they did among people for the group whose prompt they opened last.
 
     Each kind counts once for a person and a group, however long ago they came.
     """
     telegram_id = folder.identity.telegram_id
-    opening = await work.practice.last_opening(telegram_id) if kinds else None
     if opening is not None:
         for kind in kinds:
             await work.practice.moved(opening.delivery.group_id, telegram_id, kind, now)

@@ -48,6 +48,7 @@ from bot.usecases.outgoing import body_of
 from bot.usecases.ports import (
     Clock,
     Conflict,
+    Met,
     Meter,
     OutboxItem,
     Passage,
@@ -119,28 +120,29 @@ class Residents:
         self._new_id = new_id
 
     async def hear(
-        self, sender: Sender, heard: Heard, update_ids: Sequence[int]
+        self, sender: Sender, heard: Heard, update_ids: Sequence[int], met: Met | None = None
     ) -> Sequence[OutboxItem]:
         """Take one turn. The folder, the answers and the updates' end are one commit.
 
+        `met` is the sender as found a moment ago; nothing may have been changed for them since.
         Returns what may be sent now without being read from the outbox again. A turn that fails
         anywhere changes nothing and can be taken again. Raises StoreUnavailable.
         """
         for _ in range(CONFLICT_TRIES - 1):
             try:
-                return await self._take_turn(sender, heard, update_ids)
+                return await self._take_turn(sender, heard, update_ids, met)
             except Conflict:
-                continue
-        return await self._take_turn(sender, heard, update_ids)
+                met = None
+        return await self._take_turn(sender, heard, update_ids, met)
 
     async def _take_turn(
-        self, sender: Sender, heard: Heard, update_ids: Sequence[int]
+        self, sender: Sender, heard: Heard, update_ids: Sequence[int], met: Met | None
     ) -> Sequence[OutboxItem]:
         begun = perf_counter()
-        async with self._store.work() as work:
-            folder = await work.folders.by_chat(sender.chat_id)
-        if folder is None:
-            folder = self._new_folder(sender)
+        if met is None:
+            async with self._store.work() as work:
+                met = await work.meet(sender.telegram_id, sender.chat_id)
+        folder = met.folder or self._new_folder(sender)
         if folder.resident.participation is not None and heard.profile_name:
             named = Identity(sender.telegram_id, sender.chat_id, heard.profile_name)
             folder.identity = named
@@ -154,15 +156,15 @@ class Residents:
         async with self._store.work() as work:
             if any(isinstance(m, EraseEverything) for m in moves):
                 # First, for erasing ends what its sender sent, this update included.
-                await work.inbox.done(update_ids)
+                await work.inbox.done(update_ids, self._clock.now())
                 await self._erase(work, folder, moves, language)
             else:
                 # What is looked up comes first: what is changed is then left to the commit.
-                await note_progress(work, folder, self._clock.now())
+                await note_progress(work, folder, met.opening, self._clock.now())
                 kinds = [m.kind for m in moves if isinstance(m, Moved)]
-                await note_movement(work, folder, kinds, self._clock.now())
+                await note_movement(work, folder, met.opening, kinds, self._clock.now())
                 posts = await self._posts(work, moves, language)
-                await work.inbox.done(update_ids)
+                await work.inbox.done(update_ids, self._clock.now())
                 await work.folders.save(folder)
                 said = self._items(folder, moves, language)
                 queued = await work.outbox.queue([*said, *posts])

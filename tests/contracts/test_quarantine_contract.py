@@ -21,7 +21,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             await work.inbox.attempted([2, 2, 3])
             await work.inbox.quarantine([3], "KeyError")
             await work.inbox.quarantine([2], "TypeError")
-            await work.inbox.done([4])
+            await work.inbox.done([4], NOW)
             await work.commit()
         yield store
 

@@ -44,7 +44,7 @@ async def test_a_handled_update_is_blank_and_its_repeat_is_recognised(store: Sto
     async with store.work() as work:
         await work.inbox.put(an_update(1, payload='{"text": "periwinkle"}'))
         await work.inbox.put(an_update(2))
-        await work.inbox.done([1])
+        await work.inbox.done([1], NOW)
         await work.commit()
     assert "periwinkle" not in await everything_held(store)
     async with store.work() as work:
@@ -53,17 +53,33 @@ async def test_a_handled_update_is_blank_and_its_repeat_is_recognised(store: Sto
         assert await work.inbox.counts() == {"waiting": 1, "done": 1, "quarantined": 0}
 
 
+async def test_what_is_handled_before_it_is_kept_is_recognised_too(store: Store) -> None:
+    async with store.work() as work:
+        assert await work.inbox.latest() == -1
+        await work.inbox.put(an_update(2))
+        await work.inbox.done([1, 2, 5], NOW)
+        await work.commit()
+    async with store.work() as work:
+        assert await work.inbox.counts() == {"waiting": 0, "done": 3, "quarantined": 0}
+        assert await work.inbox.latest() == 5
+        assert not await work.inbox.put(an_update(5))
+        assert await work.inbox.waiting() == []
+        with pytest.raises(AlreadyDone):
+            await work.inbox.done([5], NOW)
+            await work.commit()
+
+
 async def test_nothing_is_kept_of_a_second_handling(store: Store) -> None:
     async with store.work() as work:
         for number in (1, 2, 3):
             await work.inbox.put(an_update(number))
         await work.inbox.quarantine([2], "ValueError")
-        await work.inbox.done([1, 2])
+        await work.inbox.done([1, 2], NOW)
         await work.commit()
     async with store.work() as work:
         await work.outbox.add([OutboxItem(7001, {"kind": "say"})])
         with pytest.raises(AlreadyDone):
-            await work.inbox.done([1, 3])
+            await work.inbox.done([1, 3], NOW)
             await work.commit()
     async with store.work() as work:
         assert await work.inbox.counts() == {"waiting": 1, "done": 2, "quarantined": 0}
@@ -76,7 +92,7 @@ async def test_a_handled_id_means_a_new_update_after_a_silent_week(store: Store)
     async with store.work() as work:
         await work.inbox.put(an_update(1))
         assert not await work.inbox.put(later)
-        await work.inbox.done([1])
+        await work.inbox.done([1], NOW)
         assert not await work.inbox.put(InboxItem(1, 7001, "new", NOW + timedelta(days=6)))
         assert await work.inbox.put(later)
         assert await work.inbox.waiting() == [later]
@@ -103,7 +119,7 @@ async def test_thousands_of_updates_are_handled_in_one_call(store: Store) -> Non
     async with store.work() as work:
         for number in range(1200):
             await work.inbox.put(an_update(number))
-        await work.inbox.done(list(range(1200)))
+        await work.inbox.done(list(range(1200)), NOW)
         assert await work.inbox.counts() == {"waiting": 0, "done": 1200, "quarantined": 0}
 
 

@@ -18,7 +18,8 @@ from bot.core.consent import NameShown, Purpose
 from bot.core.narrative import StoryOf
 from bot.core.story import Folder, Identity, Origin, Story, StoryStatus, Telling
 from bot.store.database import SqlStore
-from bot.usecases.ports import Conflict, OutboxItem, Store, StoreUnavailable
+from bot.usecases.ports import Conflict, OutboxItem, Seat, Store, StoreUnavailable
+from tests.contracts.test_practice_contract import a_delivery, a_schedule
 from tests.fakes_store import MemoryStore
 from tests.store.places import PLACES, everything_held, opened
 from tests.store.samples import NOW, a_full_folder, a_newcomer, a_story, an_update, folders
@@ -173,6 +174,29 @@ async def test_an_unknown_chat_has_no_folder(store: Store) -> None:
         assert await work.folders.by_chat(404) is None
         assert await work.folders.story("nowhere") is None
         assert await work.folders.by_reference("nobody") == []
+
+
+async def test_whoever_writes_is_met_with_all_that_is_known_of_them(store: Store) -> None:
+    async with store.work() as work:
+        met = await work.meet(7001, 7001)
+        assert (met.seat, met.folder, met.opening) == (None, None, None)
+    await save(store, a_full_folder())
+    async with store.work() as work:
+        await work.seats.save(Seat(7001, 7001, awaiting="organizing.name"))
+        await work.practice.save_schedule(a_schedule())
+        await work.practice.claim([a_delivery(1)], set())
+        await work.practice.open("d-1", 7001, NOW)
+        await work.commit()
+    for _ in range(2):
+        async with store.work() as work:
+            met = await work.meet(7001, 7001)
+            assert met.seat == await work.seats.of(7001)
+            assert met.seat is not None
+            assert met.folder == await work.folders.by_chat(7001)
+            assert met.folder is not None
+            assert met.opening == await work.practice.last_opening(7001)
+            assert met.opening is not None
+            assert met.opening.delivery.id == "d-1"
 
 
 async def test_each_save_moves_the_version_on_by_one(store: Store) -> None:
@@ -402,7 +426,7 @@ async def test_an_update_erased_with_its_sender_is_still_recognised(store: Store
     await save(store, a_newcomer())
     async with store.work() as work:
         await work.inbox.put(an_update(1))
-        await work.inbox.done([1])
+        await work.inbox.done([1], NOW)
         await work.folders.erase("r-1", NOW)
         await work.commit()
     async with store.work() as work:

@@ -94,7 +94,7 @@ class RepeatingQueue(UpdateQueue):
 class FailingWork(MemoryUnitOfWork):
     """A unit of work of a FailingStore."""
 
-    async def commit(self) -> None:
+    async def commit(self, within: float = 0.0) -> None:
         """Commit, or fail before or after it as the store was told."""
         store = self._store
         assert isinstance(store, FailingStore)
@@ -103,7 +103,7 @@ class FailingWork(MemoryUnitOfWork):
         if store.fails_before > 0:
             store.fails_before -= 1
             raise StoreUnavailable("The disk is full, for a moment.")
-        await super().commit()
+        await super().commit(within)
         if store.fails_after > 0:
             store.fails_after -= 1
             raise StoreUnavailable("The disk did not say whether it wrote.")

@@ -82,7 +82,7 @@ async def test_handled_updates_and_sent_messages_are_in_no_byte(
         ids = await work.outbox.add([OutboxItem(7001, {"text": WORD * n}) for n in range(60)])
         await work.commit()
     async with store.work() as work:
-        await work.inbox.done(list(range(60)))
+        await work.inbox.done(list(range(60)), NOW)
         for item_id in ids[:30]:
             await work.outbox.sent(item_id, 1)
         for item_id in ids[30:]:

@@ -27,7 +27,7 @@ async def test_words_handled_and_blanked_are_in_no_byte_once_the_log_is_emptied(
         await work.inbox.put(InboxItem(1, 7, '{"text": "marmalade skies"}', NOW))
         await work.commit()
     async with store.work() as work:
-        await work.inbox.done([1])
+        await work.inbox.done([1], NOW)
         await work.commit()
     assert holds(tmp_path, b"marmalade")
     await store.empty_log()

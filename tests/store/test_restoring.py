@@ -35,7 +35,7 @@ from bot.usecases.staff import Staff
 from tests.fakes import FixedClock, catalogue
 from tests.store.filling import held
 from tests.store.places import ON_DISK, everything_held
-from tests.store.samples import a_release, an_update
+from tests.store.samples import NOW, a_release, an_update
 from tests.store.test_backup import fresh, within
 from tests.usecases.library_world import HOLDERS, World
 from tests.usecases.pushing_world import ORGANIZER, plan, weekly
@@ -329,13 +329,13 @@ async def test_messages_and_replies_that_waited_are_not_lost(url: str, tmp_path:
         async with w.store.work() as work:
             await work.inbox.put(an_update(1, 7001, "waits"))
             await work.inbox.put(an_update(2, 7001, "is done"))
-            await work.inbox.done([2])
+            await work.inbox.done([2], NOW)
             await work.outbox.add([OutboxItem(7001, {"n": 1}), OutboxItem(7001, {"n": 2})])
             await work.outbox.sent(1, 11)
             await work.commit()
         path = await backed_up(url, tmp_path / "a.backup")
         async with w.store.work() as work:
-            await work.inbox.done([1])
+            await work.inbox.done([1], NOW)
             await work.outbox.sent(2, 12)
             await work.outbox.add([OutboxItem(7001, {"n": 3})])
             await work.commit()

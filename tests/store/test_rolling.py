@@ -42,7 +42,7 @@ async def work_on(store: Store, number: int, *, has_folder: bool = True) -> None
             folder.session.turn += 1
             await work.folders.save(folder)
         await work.outbox.add([OutboxItem(7001, {"n": number})])
-        await work.inbox.done([number])
+        await work.inbox.done([number], NOW)
         await work.commit()
 
 

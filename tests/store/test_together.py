@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from bot.store.tables import inbox
 from bot.store.together import MOST, OnSqlite
 from bot.usecases.ports import AlreadyDone, Conflict, OutboxItem, StoreUnavailable
 from tests.store.places import ON_DISK, opened
-from tests.store.samples import a_full_folder, a_newcomer, an_update
+from tests.store.samples import NOW, a_full_folder, a_newcomer, an_update
 
 COUNT = Prepared(select(func.count().label("number")).select_from(inbox))
 
@@ -35,10 +36,10 @@ async def either(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         yield store
 
 
-async def keep(store: SqlStore, number: int) -> None:
+async def keep(store: SqlStore, number: int, within: float = 0.0) -> None:
     async with store.work() as work:
         await work.inbox.keep([an_update(number)])
-        await work.commit()
+        await work.commit(within)
 
 
 async def waiting(store: SqlStore) -> list[int]:
@@ -71,13 +72,13 @@ async def test_a_unit_that_is_refused_leaves_no_trace_and_takes_no_neighbour_alo
 ) -> None:
     await keep(store, 1)
     async with store.work() as work:
-        await work.inbox.done([1])
+        await work.inbox.done([1], NOW)
         await work.commit()
 
     async def twice() -> None:
         async with store.work() as work:
             await work.outbox.queue([OutboxItem(7001, {"kind": "say"})])
-            await work.inbox.done([1])
+            await work.inbox.done([1], NOW)
             await work.commit()
 
     outcomes = await asyncio.gather(keep(store, 2), twice(), keep(store, 3), return_exceptions=True)
@@ -85,6 +86,35 @@ async def test_a_unit_that_is_refused_leaves_no_trace_and_takes_no_neighbour_alo
     assert await waiting(store) == [2, 3]
     async with store.work() as work:
         assert await work.outbox.queued() == []
+
+
+@pytest.mark.sqlite_file("its one writer's line")
+async def test_who_has_time_goes_with_whoever_comes_next(store: SqlStore) -> None:
+    patient = asyncio.create_task(keep(store, 2, within=30))
+    await asyncio.sleep(0.02)
+    assert not patient.done()
+    assert await waiting(store) == []
+    await keep(store, 1)
+    await asyncio.wait_for(patient, 1)
+    assert await waiting(store) == [1, 2]
+
+
+@pytest.mark.sqlite_file("its one writer's line")
+async def test_who_has_time_goes_alone_when_it_is_over(store: SqlStore) -> None:
+    await asyncio.wait_for(keep(store, 1, within=0.01), 5)
+    assert await waiting(store) == [1]
+
+
+@pytest.mark.sqlite_file("its one writer's line")
+async def test_who_has_time_is_served_before_the_store_closes(
+    store: SqlStore, tmp_path: Path
+) -> None:
+    patient = asyncio.create_task(keep(store, 1, within=30))
+    await asyncio.sleep(0.01)
+    await store.close()
+    await asyncio.wait_for(patient, 5)
+    with contextlib.closing(sqlite3.connect(tmp_path / "coach.db")) as file:
+        assert file.execute("SELECT update_id FROM inbox").fetchall() == [(1,)]
 
 
 @pytest.mark.sqlite_file("its one writer's line")

@@ -421,8 +421,9 @@ async def test_a_turn_is_credited_to_the_prompt_opened_last(world: World) -> Non
         part.tellings = [replace(t, told_at=world.time + HOUR) for t in part.tellings]
     story.releases = []
     async with world.store.work() as work:
-        await note_progress(work, folder, world.time + HOUR)
-        await note_progress(work, a_newcomer("r-9", 9999), world.time + HOUR)
+        opening = await work.practice.last_opening(7001)
+        await note_progress(work, folder, opening, world.time + HOUR)
+        await note_progress(work, a_newcomer("r-9", 9999), None, world.time + HOUR)
         (outcome,) = await work.practice.outcomes()
     assert [outcome.people[step] for step in Step] == [1, 1, 1, 0]
 
@@ -436,10 +437,11 @@ async def test_what_was_told_before_the_tap_or_long_after_it_is_not_credited(
     for part in folder.stories[0].parts.values():
         part.pieces = []
     async with world.store.work() as work:
-        await note_progress(work, folder, world.time + HOUR)
+        opening = await work.practice.last_opening(7001)
+        await note_progress(work, folder, opening, world.time + HOUR)
         for part in folder.stories[0].parts.values():
             part.tellings = [replace(t, told_at=world.time + HOUR) for t in part.tellings]
-        await note_progress(work, folder, world.time + timedelta(days=15))
+        await note_progress(work, folder, opening, world.time + timedelta(days=15))
         (outcome,) = await work.practice.outcomes()
     assert [outcome.people[step] for step in Step] == [1, 0, 0, 0]
 
@@ -547,7 +549,7 @@ class _BreaksAfter:
         self._left -= 1
         if self._left == 0:
 
-            async def dies() -> None:
+            async def dies(within: float = 0.0) -> None:
                 raise RuntimeError("killed")
 
             work.commit = dies  # type: ignore[method-assign]

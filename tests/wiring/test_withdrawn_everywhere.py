@@ -202,7 +202,7 @@ class DyingStore:
         work = self._store.work()
         commit = work.commit
 
-        async def dying_commit() -> None:
+        async def dying_commit(within: float = 0.0) -> None:
             await self._dying.around(commit)
 
         work.commit = dying_commit  # type: ignore[method-assign]

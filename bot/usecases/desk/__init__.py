@@ -96,6 +96,10 @@ class Desk:
         # What hangs on the doors: enough to see whether anything is for the desk at all.
         self._doors = [make(store) for make in rooms]
 
+    def concerns(self, heard: Heard, seat: Seat | None) -> bool:
+        """Whether something heard from whoever has this seat has to go to `hear`."""
+        return bool(seat and seat.awaiting) or _place(self._doors, seat, heard) is not None
+
     async def hear(self, sender: Sender, heard: Heard, update_ids: Sequence[int]) -> bool:
         """Take what belongs to the desk; False, with nothing done, for what does not.
 
@@ -141,7 +145,7 @@ class Desk:
                 heard.text,
             )
             await _answer(work, room, visit, [Say((Line("desk.old_button"),))] if is_old else [])
-            await work.inbox.done(update_ids)
+            await work.inbox.done(update_ids, self._clock.now())
             await work.commit()
         if joined.scrub_at is not None:
             await self._store.scrub(joined.scrub_at)
@@ -255,5 +259,5 @@ class _Part:
     ) -> None:
         return None
 
-    async def commit(self) -> None:
+    async def commit(self, within: float = 0.0) -> None:
         return None

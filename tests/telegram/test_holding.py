@@ -1,0 +1,284 @@
+"""What is surely new goes to its lane at once, and to the disk only where its turn takes time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+
+from bot.telegram import ingress, lanes
+from bot.telegram.ingress import DurableQueue
+from bot.telegram.lanes import Lanes
+from bot.telegram.updates import Incoming, Said
+from bot.usecases.ports import AlreadyDone, InboxItem, StoreUnavailable
+from tests.fakes import FixedClock
+from tests.fakes_store import MemoryStore
+from tests.telegram.stage import eventually
+
+FULL = StoreUnavailable("The disk is full.")
+
+
+def update(number: int, chat: int = 7, text: str = "hello") -> dict[str, object]:
+    person = {"id": chat, "is_bot": False, "first_name": "Ana"}
+    message = {
+        "message_id": number, "date": 1, "from": person, "text": text,
+        "chat": {"id": chat, "type": "private"},
+    }  # fmt: skip
+    return {"update_id": number, "message": message}
+
+
+class Ending:
+    """Turns that end their updates in one commit; those with a word wait or fail at it."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self.store, self.clock = store, FixedClock()
+        self.go = asyncio.Event()
+        self.taken: list[str] = []
+        self.aside: list[int] = []
+
+    async def handle(self, turn: Incoming, update_ids: list[int]) -> None:
+        assert isinstance(turn, Said)
+        text = str(turn.heard.text)
+        self.taken.append(text)
+        if "slow" in text:
+            await self.go.wait()
+        if "poison" in text:
+            raise ZeroDivisionError
+        async with self.store.work() as work:
+            await work.inbox.done(update_ids, self.clock.now())
+            await work.commit()
+
+    async def drop(self, update_ids: list[int]) -> None:
+        async with self.store.work() as work:
+            await work.inbox.done(update_ids, self.clock.now())
+            await work.commit()
+
+    async def attempted(self, update_ids: list[int]) -> None:
+        async with self.store.work() as work:
+            await work.inbox.attempted(update_ids)
+            await work.commit()
+
+    async def set_aside(
+        self, chat: int, update_ids: list[int], reason: str, language: str | None
+    ) -> None:
+        self.aside += update_ids
+        async with self.store.work() as work:
+            await work.inbox.quarantine(update_ids, reason)
+            await work.commit()
+
+    def stop_spinning(self, query_id: str) -> None:
+        raise AssertionError
+
+    async def cannot_write(self, chat: int, language: str | None) -> None:
+        """Nobody is told here."""
+
+    def is_phrase(self, text: str) -> bool:
+        return False
+
+
+class Place:
+    """A queue and its lanes over one store."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        self.turns = Ending(self.store)
+        self.lanes = Lanes(self.store, self.turns)
+        self.queue = DurableQueue(self.store, FixedClock(), self.lanes.wake)
+        self.lanes.over, self.lanes.rest = self.queue.over, self.queue.rest
+
+    def rows(self) -> Mapping[int, str]:
+        return {number: kept.state for number, kept in self.store.state.inbox.items()}
+
+    def words(self, number: int) -> str:
+        item = self.store.state.inbox[number].item
+        assert isinstance(item, InboxItem)
+        return item.payload
+
+
+@pytest.fixture
+async def place() -> Place:
+    place = Place()
+    await place.queue.hold()
+    return place
+
+
+async def test_a_quick_turn_leaves_a_done_update_and_its_words_were_never_written(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(_: object) -> None:
+        raise AssertionError("kept")
+
+    monkeypatch.setattr(place.queue, "_write", never)
+    await place.queue.keep([update(1), update(2, chat=8)])
+    assert place.rows() == {1: "done", 2: "done"}
+    assert place.words(1) == ""
+
+
+async def test_a_slow_turn_is_on_disk_before_telegram_is_told(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingress, "HELD_SECONDS", 0.01)
+    told = asyncio.create_task(place.queue.keep([update(1, text="slowly"), update(2, chat=8)]))
+    await eventually(lambda: place.turns.taken == ["slowly", "hello"])
+    assert not told.done(), "begun before anything is kept"
+    await told
+    assert place.rows() == {1: "waiting", 2: "done"}
+    assert "slowly" in place.words(1)
+    place.turns.go.set()
+    await place.lanes.idle()
+    assert place.rows() == {1: "done", 2: "done"}
+    assert place.words(1) == ""
+
+
+async def test_a_repeat_is_recognised_whether_it_was_kept_or_only_done(place: Place) -> None:
+    await place.queue.keep([update(1)])
+    await place.queue.keep([update(1), update(2)])
+    await place.lanes.idle()
+    assert place.turns.taken == ["hello", "hello"]
+
+
+async def test_a_repeat_meanwhile_is_no_second_turn(place: Place) -> None:
+    one = asyncio.create_task(place.queue.keep([update(1, text="slowly")]))
+    await eventually(lambda: place.turns.taken == ["slowly"])
+    await place.queue.keep([update(1, text="slowly")])
+    place.turns.go.set()
+    await one
+    await place.lanes.idle()
+    assert place.turns.taken == ["slowly"]
+    assert place.rows() == {1: "done"}
+
+
+async def test_after_a_start_what_is_on_disk_already_is_not_taken_for_new() -> None:
+    place = Place()
+    async with place.store.work() as work:
+        await work.inbox.done([5], FixedClock().now())
+        await work.commit()
+    await place.queue.hold()
+    await place.queue.keep([update(5)])
+    await place.queue.keep([update(4)])
+    await place.lanes.idle()
+    assert place.turns.taken == ["hello"], "the fourth only"
+
+
+async def test_nothing_new_overtakes_what_is_being_kept(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await place.queue.keep([update(9)])
+    go = asyncio.Event()
+    commit = type(place.store.work()).commit
+
+    async def slow(self: object, within: float = 0.0) -> None:
+        await go.wait()
+        await commit(self, within)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(place.store.work()), "commit", slow)
+        old = asyncio.create_task(place.queue.keep([update(3, text="first")]))
+        await asyncio.sleep(0)
+        new = asyncio.create_task(place.queue.keep([update(10, text="second")]))
+        await asyncio.sleep(0.01)
+        assert place.turns.taken == ["hello"]
+        go.set()
+        await asyncio.gather(old, new)
+        await place.lanes.idle()
+    # What is said in one breath may be one turn.
+    assert "\n".join(place.turns.taken).splitlines() == ["hello", "first", "second"]
+
+
+async def test_a_poisonous_one_is_on_disk_before_it_is_set_aside(place: Place) -> None:
+    await place.queue.keep([update(1, text="poison")])
+    await place.lanes.idle()
+    assert place.turns.taken == ["poison"] * 3
+    assert place.rows() == {1: "quarantined"}
+
+
+async def test_one_that_cannot_be_read_is_set_aside_with_its_words(place: Place) -> None:
+    nobody = {"chat": {"id": 7, "type": "private"}, "from": {"is_bot": False}}
+    await place.queue.keep([{"update_id": 1, "message": nobody}])
+    await place.lanes.idle()
+    assert place.turns.aside == [1]
+    assert place.rows() == {1: "quarantined"}
+    assert "private" in place.words(1)
+
+
+async def test_on_a_full_disk_telegram_is_told_nothing_and_the_turn_comes_once(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingress, "HELD_SECONDS", 0.01)
+    monkeypatch.setattr(lanes, "PAUSES", (0.02,))
+    place.store.fails_with = FULL
+    with pytest.raises(StoreUnavailable):
+        await place.queue.keep([update(1)])
+    assert place.queue.trouble == str(FULL)
+    place.store.fails_with = None
+    await eventually(lambda: place.rows() == {1: "done"})
+    taken = len(place.turns.taken)
+    # Telegram brings it again: the disk knows it, whatever we remember.
+    with_it_again = place.queue.keep([update(1)])
+    await with_it_again
+    await place.lanes.idle()
+    assert place.queue.trouble is None
+    assert place.rows() == {1: "done"}
+    with pytest.raises(AlreadyDone):
+        await place.turns.drop([1])
+    assert len(place.turns.taken) <= taken + 1, "at most one more look, which changes nothing"
+
+
+async def test_while_more_waits_on_disk_new_ones_queue_up_behind_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lanes, "AT_ONE_TIME", 2)
+    place = Place()
+    async with place.store.work() as work:
+        for number in range(1, 6):
+            text = f"{number} slowly" if number == 1 else f"{number}"
+            await work.inbox.put(place.queue._item(update(number, chat=number % 2 + 7, text=text)))
+        await work.commit()
+    await place.queue.hold()
+    await place.lanes.resume()
+    await eventually(lambda: len(place.turns.taken) == 2)
+    await place.queue.keep([update(6, chat=7, text="6")])
+    assert place.rows()[6] == "waiting"
+    assert place.turns.taken == ["1 slowly", "2"]
+    place.turns.go.set()
+    await place.lanes.idle()
+    lines = "\n".join(place.turns.taken).splitlines()
+    assert sorted(lines) == ["1 slowly", "2", "3", "4", "5", "6"]
+    assert [line for line in lines if int(line[0]) % 2 == 0] == ["2", "4", "6"]
+    await place.queue.keep([update(7, chat=8, text="7")])
+    assert place.turns.taken[-1] == "7"
+    assert place.rows()[7] == "done"
+
+
+async def test_a_backlog_is_taken_up_again_when_the_disk_is_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lanes, "AT_ONE_TIME", 1)
+    monkeypatch.setattr(lanes, "PAUSES", (0.01,))
+    place = Place()
+    async with place.store.work() as work:
+        for number in (1, 2):
+            await work.inbox.put(place.queue._item(update(number, text=f"{number}")))
+        await work.commit()
+    await place.lanes.resume()
+    waiting = type(place.store.work().inbox).waiting
+    is_away = True
+
+    async def away(self: object, *given: object, **named: object) -> object:
+        if is_away:
+            raise FULL
+        return await waiting(self, *given, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(type(place.store.work().inbox), "waiting", away)
+    await eventually(lambda: place.lanes.trouble is not None)
+    assert place.lanes.is_idle, "nobody waits for a disk that is away"
+    is_away = False
+    await eventually(lambda: place.turns.taken == ["1", "2"])
+
+
+async def test_stopping_leaves_on_disk_what_was_not_begun(place: Place) -> None:
+    await place.lanes.stop()
+    await place.queue.keep([update(1)])
+    assert place.rows() == {1: "waiting"}
+    assert place.turns.taken == []
