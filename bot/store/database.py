@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from sqlalchemy import Connection, create_engine, event, exc, inspect, text
 from sqlalchemy.engine import URL, make_url
@@ -184,30 +184,25 @@ class SqlUnitOfWork:
 
     def __init__(self, transaction: Transaction, remembered: Remembered) -> None:
         self._transaction = transaction
-        self._remembered = remembered
+        self.folders = self._of_folders = SqlFolders(transaction, remembered)
 
     def __getattr__(self, name: str) -> Any:
         """A repository, made when it is first asked for: most turns need four of them."""
-        if name == "folders":
-            made: Any = SqlFolders(self._transaction, self._remembered)
-        elif name in _REPOSITORIES:
-            made = _REPOSITORIES[name](self._transaction)
-        else:
+        if name not in _REPOSITORIES:
             raise AttributeError(name)
+        made = _REPOSITORIES[name](self._transaction)
         setattr(self, name, made)
         return made
 
     async def meet(self, telegram_id: int, chat_id: int) -> Met:
-        """Whoever writes; read together, for reading one after another would be waiting thrice."""
-
-        folders = cast(SqlFolders, self.folders)
+        """Who is writing, in one read: one after another they would be three waits."""
 
         def look(hand: Hand) -> tuple[Seat | None, Any, Opening | None]:
-            found = folders.look(hand, chat_id)
+            found = self._of_folders.look(hand, chat_id)
             return seat_of(hand, telegram_id), found, last_opening(hand, telegram_id)
 
         seat, found, opening = await self._transaction.ask(look)
-        return Met(seat, folders.opened(found), opening)
+        return Met(seat, self._of_folders.opened(found), opening)
 
     async def __aenter__(self) -> Self:
         """Nothing is locked until the first statement."""
@@ -225,7 +220,7 @@ class SqlUnitOfWork:
     async def commit(self, within: float = 0.0) -> None:
         """Make everything since entering durable (fsync), or raise StoreUnavailable.
 
-        `within` is how many seconds that may be put off, to share one fsync with what comes.
+        It may wait up to `within` seconds for others, to share one fsync with them.
         """
         await self._transaction.commit(within)
 

@@ -87,7 +87,7 @@ def _keep(hand: Hand, items: Sequence[InboxItem], new: set[int]) -> None:
 def _done(hand: Hand, update_ids: Sequence[int], at: datetime) -> None:
     for one in update_ids:
         row = {"chat_id": 0, "payload": "", "state": DONE, "attempts": 0, "received_at": at}
-        # How many rows an INSERT changed, SQLAlchemy does not always say.
+        # SQLAlchemy does not always say how many rows an INSERT changed.
         if not hand.rows(_DONE, update_id=one, **row):
             raise AlreadyDone
 
@@ -130,8 +130,8 @@ class SqlInbox:
     async def done(self, update_ids: Sequence[int], at: datetime) -> None:
         """Mark as handled and blank the payload; the id stays, so a repeat is recognised.
 
-        One that was not kept before is from now on, as received `at` this moment and without chat
-        or words. Raises AlreadyDone, at the latest when it is committed, when one of them was done
+        One that was never kept gets a row now, received `at` this moment, without chat or words.
+        Raises AlreadyDone, at the latest when it is committed, when one of them was done
         before: this unit of work must not be kept.
         """
         self._transaction.later(lambda hand: _done(hand, update_ids, at))

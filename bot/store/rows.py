@@ -46,8 +46,8 @@ Key = tuple[object, ...]
 Row = dict[str, Any]
 Rows = dict[str, dict[Key, Row]]
 Records = dict[tuple[str, str], tuple[Any, ...]]
-"""What rows of a story are made of, in things that nobody changes: by table, and within it by part
-of the story where each has its own, one after another. Most only ever grow at their end."""
+"""What the rows of a story are made of, in order, by table and by part of the story ("" for the
+whole). Nobody changes them, and most only grow at their end."""
 
 OWN = tuple(t for t in tables.OF_FOLDER if t is not tables.stories and t not in tables.OF_STORY)
 """Tables of the folder itself."""

@@ -2,8 +2,8 @@
 
 What a turn reads and changes is little; what it waits for (a thread's turn, the disk) is not. So
 jobs that are ready at the same moment go together, and what comes meanwhile goes next: under load
-everybody shares one fsync, alone nobody waits for company. Each unit stands for itself all the
-same: it is kept whole or not at all, and one that fails takes no neighbour with it.
+everybody shares one fsync, and nobody waits for company who did not offer to. Each unit stands for
+itself all the same: it is kept whole or not at all, and one that fails takes no neighbour with it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Hands(Protocol):
     async def commit(self, unit: Unit, within: float = 0.0) -> None:
         """Carry out jobs in order and make them durable together.
 
-        Where a commit serves many, it may be put off `within` so many seconds for company.
+        Where one commit serves many, it may wait up to `within` seconds for company.
         Raises what a job raised, Conflict for rows another wrote, or StoreUnavailable; then
         nothing of this unit is kept.
         """
@@ -86,14 +86,11 @@ class OnSqlite:
 
     @contextlib.asynccontextmanager
     async def _alone_in_writing(self) -> Any:
-        if self._writers.locked():
-            try:
-                async with asyncio.timeout(self._wait):
-                    await self._writers.acquire()
-            except TimeoutError:
-                raise StoreUnavailable(sentence("SQLITE_BUSY", self._place)) from None
-        else:
-            await self._writers.acquire()
+        try:
+            async with asyncio.timeout(self._wait):
+                await self._writers.acquire()
+        except TimeoutError:
+            raise StoreUnavailable(sentence("SQLITE_BUSY", self._place)) from None
         try:
             yield
         finally:
@@ -117,7 +114,7 @@ class _Line:
         self._connection: sqlite3.Connection | None = None
 
     async def stand_in(self, what: Any, within: float = 0.0) -> Any:
-        """Return what became of it, or raise it. It goes with whoever comes `within` some time."""
+        """Return what became of it, or raise it. It waits up to `within` seconds for company."""
         loop = asyncio.get_running_loop()
         outcome: asyncio.Future[Any] = loop.create_future()
         self._waiting.append((what, outcome))

@@ -192,7 +192,7 @@ class Transaction:
     async def commit(self, within: float = 0.0) -> None:
         """Make everything durable; the next statement begins a new transaction.
 
-        What only prepared jobs change may wait `within` so many seconds for company.
+        What only prepared jobs change may wait up to `within` seconds for company.
         """
         if self._phase == "writing":
             connection = await self._writing()

@@ -113,8 +113,9 @@ class TelegramCoach:
         self._turns.send = self._sender.send
         self._lanes = Lanes(store, self._turns, self._crew)
         self._residents = residents
-        self._queue = DurableQueue(store, clock, self._received, meter)
+        self._queue = DurableQueue(store, clock, self._kept, meter)
         self._lanes.over, self._lanes.rest = self._queue.over, self._queue.rest
+        self._queue.recovered = self._lanes.retry
         self._webhook = Webhook(bot, self._queue, hook) if hook else None
         self._say, self._patience = say, patience
         self._ingress: Ingress | None = self._webhook
@@ -137,7 +138,7 @@ class TelegramCoach:
         await self._returned(lambda item: None)
         await self._lanes.resume()
         if self._crew.lanes is None:
-            await self._queue.hold()
+            await self._queue.hold(self._begin)
         if self._takes_in and (self._webhook or self._crew.fetches):
             await self._take_in()
         self._background = [
@@ -183,15 +184,19 @@ class TelegramCoach:
     def _hurry(self, item: InboxItem) -> None:
         self._residents.hurry(item.chat_id)
 
-    def _received(self, item: InboxItem) -> bool:
-        """An update came to us; False when it is left to be taken up from disk."""
+    def _begin(self, item: InboxItem) -> bool:
+        self._hurry(item)
+        return self._lanes.begin(item)
+
+    def _kept(self, item: InboxItem) -> None:
+        """We kept an update ourselves."""
         if self._crew.lanes is None:
             self._hurry(item)
-            return self._lanes.wake(item)
-        # An earlier one of the same chat may have been kept by another process a moment ago,
-        # and its news still be on the way: the disk knows both, in order.
-        self.arrived()
-        return False
+            self._lanes.wake(item)
+        else:
+            # An earlier one of the same chat may have been kept by another process a moment ago,
+            # and its news still be on the way: the disk knows both, in order.
+            self.arrived()
 
     async def _take_up(self) -> None:
         """Take up what was kept for chats of ours, by others or by us."""

@@ -23,8 +23,8 @@ UNREADABLE = "UnreadableUpdate"
 HELD_SECONDS = 0.1
 """How long Telegram may wait to be told, in the hope that the turn is over by then.
 
-Most turns are, and their commit alone tells that there was an update: nothing has to be written
-before, and no words are. A turn that takes longer, as when a model thinks, begins just as soon.
+Most are, and then the turn's commit is the update's as well: it was never written by itself, nor
+were its words. A turn that takes longer, as when a model thinks, begins just as soon.
 """
 
 
@@ -76,34 +76,38 @@ class DurableQueue:
         self,
         store: Store,
         clock: Clock,
-        wake: Callable[[InboxItem], bool],
+        wake: Callable[[InboxItem], None],
         meter: Meter | None = None,
     ) -> None:
-        """`wake` is told of each update that is new; False when it is left for later, on disk."""
+        """`wake` is told of each new update once it is kept."""
         self._store = store
         self._clock = clock
         self._wake = wake
         self._meter = meter or Unmeasured()
         self._doubtful: set[int] = set()
+        self._begin: Callable[[InboxItem], bool] = lambda item: False
         self._latest: int | None = None
         self._held: dict[int, _Held] = {}
         self._keeping = 0
+        # Told when something could be kept again; the app puts the lanes in.
+        self.recovered: Callable[[], None] = lambda: None
         self.trouble: str | None = None
 
-    async def hold(self) -> None:
-        """From now on what is surely new is taken up at once, and kept only where that takes time.
+    async def hold(self, begin: Callable[[InboxItem], bool]) -> None:
+        """From now on what is surely new is begun at once, and kept only where that takes time.
 
-        Only for a process that serves everybody alone: of others it cannot know what they have
-        done already. Raises StoreUnavailable.
+        `begin` says whether it has begun. Only for a process that serves everybody alone: of
+        others it cannot know what they have done already. Raises StoreUnavailable.
         """
         async with self._store.work() as work:
-            self._latest = await work.inbox.latest()
+            self._latest = max(-1, await work.inbox.latest())
+        self._begin = begin
 
     async def keep(self, received: Sequence[object]) -> None:
         """Return once updates, as JSON gave them, are on disk or over; a repeat changes nothing.
 
         What has no usable update_id is set aside at once, with its words, and harms no neighbour.
-        Raises StoreUnavailable when that cannot be said; then Telegram must not be told otherwise.
+        Raises StoreUnavailable otherwise; then Telegram must not be told that we have them.
         """
         if not received:
             return
@@ -115,20 +119,17 @@ class DurableQueue:
             await self._hold([item for item in items if item.update_id in new])
 
     def over(self, update_ids: Iterable[int]) -> None:
-        """What is on disk now tells that these were here."""
+        """The disk knows now that these came."""
         for one in update_ids:
             if (held := self._held.pop(one, None)) is not None:
                 held.over(one)
                 self._doubtful.discard(one)
-                self.trouble = None
 
     async def rest(self, update_ids: Iterable[int]) -> None:
-        """Keep these now, if they are not on disk yet. Raises StoreUnavailable."""
-        found = [(one, self._held.get(one)) for one in update_ids]
-        items = [held.items[one] for one, held in found if held is not None and one in held.items]
-        if items:
-            await self._write(items)
-            self.over(item.update_id for item in items)
+        """Keep these now, where they are not on disk yet. Raises StoreUnavailable."""
+        held = [(one, self._held[one]) for one in update_ids if one in self._held]
+        if held:
+            await self._write([of.items[one] for one, of in held])
 
     async def keep_body(self, body: bytes) -> None:
         """Keep the one update in a request's body, however broken it is. Raises as `keep`."""
@@ -141,37 +142,37 @@ class DurableQueue:
             await self.keep([update])
 
     def _surely_new(self, items: Sequence[InboxItem]) -> frozenset[int]:
-        """Those that nobody can have seen before. While one is being kept, none may overtake it."""
+        """Those that nobody can have seen before.
+
+        None while anything is being kept, lest it be overtaken; and none while nothing can be.
+        Should Telegram begin again with lower ids, as after a silent week, all are looked up.
+        """
         latest = self._latest
         if latest is None:
             return frozenset()
         self._latest = max(latest, *(item.update_id for item in items))
-        if self._keeping:
+        if self._keeping or self.trouble:
             return frozenset()
         return frozenset(item.update_id for item in items if item.update_id > latest)
 
     async def _hold(self, items: Sequence[InboxItem]) -> None:
+        """Begin what can begin; return once all of it is on disk. Raises StoreUnavailable.
+
+        What could not be kept stays held: its turn is under way, and Telegram brings it again.
+        """
         held = _Held(items)
-        left = []
-        for item in items:
-            self._held[item.update_id] = held
-            self._meter.count("update", "kept")
-            if not self._wake(item):
-                left.append(item)
+        self._held.update(dict.fromkeys(held.items, held))
+        if left := [item for item in items if not self._begin(item)]:
+            await self.rest(item.update_id for item in left)
+            for item in left:
+                self._wake(item)
         try:
-            if left:
-                await self.rest(item.update_id for item in left)
-                for item in left:
-                    self._wake(item)
             async with asyncio.timeout(HELD_SECONDS):
                 await held.are_over
         except TimeoutError:
             await self.rest(list(held.items))
-        finally:
-            # Where they could not be kept, they come again; their turns may be over by then.
-            for one in held.items:
-                self._doubtful.add(one)
-                del self._held[one]
+        for _ in items:
+            self._meter.count("update", "kept")
 
     async def _commit(self, items: Sequence[InboxItem]) -> None:
         new = await self._write(items)
@@ -197,7 +198,10 @@ class DurableQueue:
             raise StoreUnavailable(self.trouble) from None
         finally:
             self._keeping -= 1
-        self.trouble = None
+        self.over(item.update_id for item in items)
+        if self.trouble is not None:
+            self.trouble = None
+            self.recovered()
         return new
 
     def _tell(self, item: InboxItem, is_new: bool) -> None:

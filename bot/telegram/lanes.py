@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from bot import plain
@@ -93,8 +94,10 @@ class Lanes:
         self._arrived: dict[int, asyncio.Event] = {}
         self._stuck: set[int] = set()
         self._changed = asyncio.Event()
-        self._resuming: asyncio.Task[None] | None = None
+        self._looks = 0
+        self._meanwhile: list[InboxItem] = []
         self._is_more_on_disk = False
+        self._looking_again: asyncio.Task[None] | None = None
         self._is_disk_away = False
         self._is_ending = False
         self.trouble: str | None = None
@@ -107,34 +110,56 @@ class Lanes:
 
         `found` is told of each update first.
         """
-        async with self._store.work() as work:
-            items = await work.inbox.waiting(AT_ONE_TIME, self._crew.lanes)
-        self._is_more_on_disk |= len(items) == AT_ONE_TIME
-        for item in items:
-            found(item)
-            self._put(item)
+        self._looks += 1
+        try:
+            async with self._store.work() as work:
+                items = await work.inbox.waiting(AT_ONE_TIME, self._crew.lanes)
+        except BaseException:
+            self._is_more_on_disk = self._is_more_on_disk or bool(self._meanwhile)
+            raise
+        else:
+            self._is_more_on_disk = len(items) == AT_ONE_TIME
+            for item in items:
+                found(item)
+                self._put(item)
+        finally:
+            self._looks -= 1
+            if not self._looks:
+                came, self._meanwhile = self._meanwhile, []
+                for item in came if not self._is_more_on_disk else ():
+                    self._put(item)
 
     def busy(self) -> frozenset[int]:
         """The chats in which a turn is under way."""
         return frozenset(self._tasks)
 
-    def wake(self, item: InboxItem) -> bool:
-        """Put a new update in its chat's lane, once; False when it is taken up from disk, later.
+    def wake(self, item: InboxItem) -> None:
+        """Put an update that is on disk in its chat's lane, once; another may serve the chat.
 
-        Whoever else serves the chat finds it there; and so do we, behind what waits there already.
+        It queues up behind what waits on disk, and is found there, while not all of that is here.
         """
-        if self._is_more_on_disk or self._resuming is not None:
-            self._is_more_on_disk = True
-            self._go_on_resuming()
+        if self._looks:
+            self._meanwhile.append(item)
+        elif not self._is_more_on_disk:
+            self._put(item)
+        else:
+            self._look_again()
+
+    def begin(self, item: InboxItem) -> bool:
+        """Put an update that is not on disk in its chat's lane, if it is the first there is.
+
+        False, with nothing done, where it would have to wait.
+        """
+        if self._looks or self._is_more_on_disk or self._is_ending or item.chat_id in self._tasks:
             return False
         self._put(item)
-        return not self._is_ending
+        return True
 
     def _put(self, item: InboxItem) -> None:
-        if item.update_id in self._known or not self._crew.serves(item.chat_id):
+        chat = item.chat_id
+        if item.update_id in self._known or not self._crew.serves(chat):
             return
         self._known.add(item.update_id)
-        chat = item.chat_id
         self._waiting.setdefault(chat, deque()).append(item)
         if chat in self._arrived:
             self._arrived[chat].set()
@@ -142,11 +167,17 @@ class Lanes:
             self._arrived[chat] = asyncio.Event()
             self._tasks[chat] = asyncio.create_task(self._run(chat), name="lane")
 
+    def retry(self) -> None:
+        """There is a disk again: nobody waits for the end of a pause."""
+        for chat in self._stuck:
+            self._arrived[chat].set()
+        self._stuck.clear()
+
     @property
     def is_idle(self) -> bool:
         """True when no lane can go on: all are empty, or wait for the database."""
-        is_resuming = self._resuming is not None and not self._is_disk_away
-        return not is_resuming and not set(self._tasks) - self._stuck
+        is_looking = self._looking_again is not None and not self._is_disk_away
+        return not is_looking and not set(self._tasks) - self._stuck
 
     async def idle(self) -> None:
         """Return once no lane can go on."""
@@ -158,7 +189,9 @@ class Lanes:
         """Let running turns end; what is left stays on disk for the next start."""
         self._is_ending = True
         await ended([self._tasks[chat] for chat in self._stuck])
-        tasks = [*self._tasks.values(), *([self._resuming] if self._resuming else [])]
+        if self._looking_again is not None:
+            await ended([self._looking_again])
+        tasks = list(self._tasks.values())
         if not tasks:
             return
         _, late = await asyncio.wait(tasks, timeout=seconds)
@@ -191,36 +224,40 @@ class Lanes:
             if not queue:
                 self._waiting.pop(chat, None)
             self._stuck.discard(chat)
-            self._go_on_resuming()
+            self._look_again()
             self._changed.set()
 
     @property
-    def _can_take_up_more(self) -> bool:
-        return self._is_more_on_disk and not self._tasks and not self._is_ending
+    def _can_look_again(self) -> bool:
+        """Some of the last look may still be under way: nobody waits for the slowest turn of it."""
+        has_room = len(self._known) <= AT_ONE_TIME // 2
+        return self._is_more_on_disk and has_room and not self._is_ending
 
-    def _go_on_resuming(self) -> None:
-        if self._can_take_up_more and self._resuming is None:
-            self._resuming = asyncio.create_task(self._take_up_more(), name="resuming")
+    def _look_again(self) -> None:
+        if self._can_look_again and self._looking_again is None:
+            self._looking_again = asyncio.create_task(self._take_up_more(), name="looking again")
 
     async def _take_up_more(self) -> None:
         """Go on with what did not fit into one look at the disk, or came meanwhile."""
         tries = 0
         try:
-            while self._can_take_up_more:
-                self._is_more_on_disk = False
+            while self._can_look_again:
                 try:
                     await self.resume()
-                except StoreUnavailable as error:
+                except Exception as error:
+                    name, is_known = type(error).__name__, isinstance(error, StoreUnavailable)
+                    self.trouble = str(error) if is_known else f"Reading failed ({name})."
+                    log.error("inbox cannot be read: %s", place_of(error))
                     self._is_more_on_disk = self._is_disk_away = True
-                    self.trouble = str(error)
-                    log.error("inbox cannot be read: %s", type(error).__name__)
                     self._changed.set()
                     await asyncio.sleep(PAUSES[min(tries, len(PAUSES) - 1)])
                     tries += 1
                 else:
+                    if self._is_disk_away and not self._stuck:
+                        self.trouble = None
                     self._is_disk_away = False
         finally:
-            self._resuming = None
+            self._looking_again = None
             self._changed.set()
 
     async def _next(
@@ -236,7 +273,8 @@ class Lanes:
             return taken, first
         pieces, length = [first], _length(first)
         while self._may_go_on(pieces[-1]) and length < MOST_JOINED:
-            if len(taken) == len(queue) and not await self._more_comes(chat, pieces[-1], in_a_rush):
+            is_last = len(taken) == len(queue)
+            if is_last and not await self._more_comes(chat, taken, pieces[-1], in_a_rush):
                 break
             following = _parsed(queue[len(taken)])
             if not isinstance(following, Said) or not self._belong(pieces[-1], following):
@@ -246,13 +284,17 @@ class Lanes:
             length += _length(following)
         return taken, (joined(pieces) if len(pieces) > 1 else first)
 
-    async def _more_comes(self, chat: int, piece: Said, in_a_rush: bool) -> bool:
+    async def _more_comes(
+        self, chat: int, taken: Sequence[InboxItem], piece: Said, in_a_rush: bool
+    ) -> bool:
         """Wait a moment after what looks like one piece of several."""
         is_piece = piece.album is not None or _length(piece) >= NEAR_LIMIT
         if not is_piece and not in_a_rush:
             return False
         arrived = self._arrived[chat]
         arrived.clear()
+        # Telegram may bring the next only once it is told that we have this one.
+        await self._now_on_disk(taken)
         try:
             await asyncio.wait_for(arrived.wait(), QUIET_SECONDS if is_piece else RUSH_SECONDS)
         except TimeoutError:
@@ -287,6 +329,7 @@ class Lanes:
             try:
                 is_over = await self._try(chat, taken, turn, tries)
             except StoreUnavailable as error:
+                await self._now_on_disk(taken)
                 await self._wait_for_store(chat, taken[-1], error, pause)
                 pause += 1
                 if not self._crew.serves(chat):
@@ -341,6 +384,11 @@ class Lanes:
         await self._turns.set_aside(chat, ids, reason, language_of(_update(taken[-1])))
         return True
 
+    async def _now_on_disk(self, taken: Sequence[InboxItem]) -> None:
+        """If it can be; otherwise Telegram is told nothing, and brings it again."""
+        with contextlib.suppress(StoreUnavailable):
+            await self.rest([item.update_id for item in taken])
+
     async def _wait_for_store(
         self, chat: int, latest: InboxItem, error: StoreUnavailable, pause: int
     ) -> None:
@@ -350,7 +398,10 @@ class Lanes:
             await self._turns.cannot_write(chat, language_of(_update(latest)))
         self._stuck.add(chat)
         self._changed.set()
-        await asyncio.sleep(PAUSES[min(pause, len(PAUSES) - 1)])
+        arrived = self._arrived[chat]
+        arrived.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(arrived.wait(), PAUSES[min(pause, len(PAUSES) - 1)])
 
 
 async def _on_disk_already(update_ids: Iterable[int]) -> None:

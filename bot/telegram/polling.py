@@ -16,6 +16,7 @@ from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError, Ti
 from telegram.ext import ExtBot
 from telegram.request import RequestData
 
+from bot import plain
 from bot.telegram.ingress import DurableQueue, TelegramRefuses, id_of
 from bot.usecases.ports import Meter, StoreUnavailable, Unmeasured
 
@@ -101,6 +102,10 @@ class _Given:
     def __init__(self, parameters: Mapping[str, object]) -> None:
         self.parameters = parameters
         self.multipart_data: Mapping[str, object] = {}
+
+    @property
+    def json_parameters(self) -> dict[str, str]:
+        return {k: v if isinstance(v, str) else plain.dumps(v) for k, v in self.parameters.items()}
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -72,8 +71,7 @@ read again before it is sent."""
 A_MOMENT_AGO = 1.0
 """Seconds for which what we noted ourselves may be newer than what was read with a commit."""
 NOTED_WITHIN = 0.005
-"""Seconds for which writing down what was sent may wait for others to write; a crash in between
-sends it again."""
+"""Seconds for which writing down what was sent may wait for others to write."""
 PARTING_SECONDS = 2.0
 """How long stopping waits for sends under way."""
 
@@ -132,6 +130,7 @@ class Sender:
         # The highest id that any look has found.
         self._found = 0
         self._look_at = 0.0
+        self._is_looking = False
         self._drop_at = 0.0
         self._recovered: frozenset[int] | None = frozenset()
         self._resting_until: dict[int, float] = {}
@@ -180,6 +179,9 @@ class Sender:
             if self._lineup.is_paused(chat):
                 self._look_at = 0.0
         self._idle.clear()
+        if self._look_at > _clock() and not self._is_looking and not self._is_ending:
+            # Nothing older can be waiting on disk: what may go need not wait for its turn.
+            self._begun()
         self._wake.set()
 
     def reassigned(self) -> None:
@@ -256,6 +258,7 @@ class Sender:
     async def _look(self) -> None:
         """Read who waits, from where the last look ended."""
         self._look_at = _clock() + LOOK_EVERY
+        self._is_looking = True
         try:
             lanes = self._crew.lanes
             back = LOOK_BACK if lanes is None else LOOK_BACK_IN_A_CREW
@@ -270,6 +273,8 @@ class Sender:
         except Exception as error:
             self._in_trouble(error)
             return
+        finally:
+            self._is_looking = False
         if self._disk_trouble:
             self._idle.clear()
         self._disk_trouble = None
@@ -566,8 +571,8 @@ class Sender:
 
 
 def _clock() -> float:
-    """Seconds that never go back, as the event loop counts them, but up to this moment."""
-    return time.monotonic()
+    """Seconds that never go back, as the event loop counts them."""
+    return asyncio.get_running_loop().time()
 
 
 async def _about(work: UnitOfWork, item: OutboxItem) -> int | None:

@@ -134,8 +134,7 @@ class Turns:
 
     async def _at_desk(self, turn: Said, update_ids: list[int], met: Met) -> bool:
         """Whether it was for the desk, and is done."""
-        desk = self._organized.desk if self._organized else None
-        if self._organized is None or desk is None or not desk.concerns(turn.heard, met.seat):
+        if self._organized is None or not self._organized.desk.concerns(turn.heard, met.seat):
             return False
         was = await self._organized.desk.hear(turn.sender, turn.heard, update_ids)
         if was:

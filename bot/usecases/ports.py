@@ -269,8 +269,8 @@ class Inbox(Protocol):
     async def done(self, update_ids: Sequence[int], at: datetime) -> None:
         """Mark as handled and blank the payload; the id stays, so a repeat is recognised.
 
-        One that was not kept before is from now on, as received `at` this moment and without chat
-        or words. Raises AlreadyDone, at the latest when it is committed, when one of them was done
+        One that was never kept gets a row now, received `at` this moment, without chat or words.
+        Raises AlreadyDone, at the latest when it is committed, when one of them was done
         before: this unit of work must not be kept.
         """
         ...
@@ -654,7 +654,7 @@ class Spendings(Protocol):
 
 @dataclass(frozen=True)
 class Met:
-    """Who somebody is that writes: their seat at the desk, their folder, what they opened last."""
+    """Who is writing: their seat at the desk, their folder, and the prompt they opened last."""
 
     seat: Seat | None
     folder: Folder | None
@@ -689,13 +689,13 @@ class UnitOfWork(Protocol):
     ) -> None: ...
 
     async def meet(self, telegram_id: int, chat_id: int) -> Met:
-        """Look up at one time what every turn begins with."""
+        """Find what every turn begins with, in one read."""
         ...
 
     async def commit(self, within: float = 0.0) -> None:
         """Make everything since entering durable (fsync), or raise StoreUnavailable.
 
-        `within` is how many seconds that may be put off, to share one fsync with what comes.
+        It may wait up to `within` seconds for others, to share one fsync with them.
         """
         ...
 

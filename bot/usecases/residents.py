@@ -124,7 +124,7 @@ class Residents:
     ) -> Sequence[OutboxItem]:
         """Take one turn. The folder, the answers and the updates' end are one commit.
 
-        `met` is the sender as found a moment ago; nothing may have been changed for them since.
+        `met` is the sender as found a moment ago; a folder changed since is found by its version.
         Returns what may be sent now without being read from the outbox again. A turn that fails
         anywhere changes nothing and can be taken again. Raises StoreUnavailable.
         """
@@ -159,7 +159,7 @@ class Residents:
                 await work.inbox.done(update_ids, self._clock.now())
                 await self._erase(work, folder, moves, language)
             else:
-                # What is looked up comes first: what is changed is then left to the commit.
+                # Whatever else reads or writes comes first; the rest is left to the commit.
                 await note_progress(work, folder, met.opening, self._clock.now())
                 kinds = [m.kind for m in moves if isinstance(m, Moved)]
                 await note_movement(work, folder, met.opening, kinds, self._clock.now())

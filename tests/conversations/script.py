@@ -241,7 +241,7 @@ async def _restarts(stage: Stage, _: object) -> CoachTurn:
 
 
 async def _is_killed(stage: Stage, text: str) -> CoachTurn:
-    """The message is on disk, and the program is gone before it could answer."""
+    """Telegram has been told, and the program is gone before it could answer."""
     stage.typed.append(text)
     # However quick it is: nothing it says gets through.
     stage.api.faults.plan("sendMessage", ConnectionLost(), times=100)
@@ -249,6 +249,7 @@ async def _is_killed(stage: Stage, text: str) -> CoachTurn:
     await stage.api.updates.confirmed()
     await stage.kill()
     stage.api.faults.clear()
+    stage.words.noted.clear()  # Put into words perhaps, and never said.
     await stage.start()
     return await stage.after("says", typed=text, is_answer=True)
 

@@ -86,6 +86,7 @@ class Place:
         self.lanes = Lanes(self.store, self.turns)
         self.queue = DurableQueue(self.store, FixedClock(), self.lanes.wake)
         self.lanes.over, self.lanes.rest = self.queue.over, self.queue.rest
+        self.queue.recovered = self.lanes.retry
 
     def rows(self) -> Mapping[int, str]:
         return {number: kept.state for number, kept in self.store.state.inbox.items()}
@@ -99,7 +100,7 @@ class Place:
 @pytest.fixture
 async def place() -> Place:
     place = Place()
-    await place.queue.hold()
+    await place.queue.hold(place.lanes.begin)
     return place
 
 
@@ -154,7 +155,7 @@ async def test_after_a_start_what_is_on_disk_already_is_not_taken_for_new() -> N
     async with place.store.work() as work:
         await work.inbox.done([5], FixedClock().now())
         await work.commit()
-    await place.queue.hold()
+    await place.queue.hold(place.lanes.begin)
     await place.queue.keep([update(5)])
     await place.queue.keep([update(4)])
     await place.lanes.idle()
@@ -235,7 +236,7 @@ async def test_while_more_waits_on_disk_new_ones_queue_up_behind_it(
             text = f"{number} slowly" if number == 1 else f"{number}"
             await work.inbox.put(place.queue._item(update(number, chat=number % 2 + 7, text=text)))
         await work.commit()
-    await place.queue.hold()
+    await place.queue.hold(place.lanes.begin)
     await place.lanes.resume()
     await eventually(lambda: len(place.turns.taken) == 2)
     await place.queue.keep([update(6, chat=7, text="6")])
@@ -251,7 +252,115 @@ async def test_while_more_waits_on_disk_new_ones_queue_up_behind_it(
     assert place.rows()[7] == "done"
 
 
+async def test_no_slow_turn_of_a_backlog_keeps_others_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lanes, "AT_ONE_TIME", 4)
+    place = Place()
+    async with place.store.work() as work:
+        for number in range(1, 10):
+            text = "slowly" if number == 1 else f"{number}"
+            await work.inbox.put(place.queue._item(update(number, chat=number, text=text)))
+        await work.commit()
+    await place.queue.hold(place.lanes.begin)
+    await place.lanes.resume()
+    await eventually(lambda: len(place.turns.taken) == 9)
+    await place.queue.keep([update(20, chat=20, text="new")])
+    assert place.turns.taken[-1] == "new"
+    assert place.rows() == {1: "waiting", **dict.fromkeys([*range(2, 10), 20], "done")}
+
+
+async def test_what_comes_during_a_look_is_neither_lost_nor_ahead(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with place.store.work() as work:
+        await work.inbox.put(place.queue._item(update(1, text="1")))
+        await work.commit()
+    await place.queue.hold(place.lanes.begin)
+    go = asyncio.Event()
+    waiting = type(place.store.work().inbox).waiting
+
+    async def slow(self: object, *given: object) -> object:
+        found = await waiting(self, *given)  # type: ignore[arg-type]
+        await go.wait()
+        return found
+
+    monkeypatch.setattr(type(place.store.work().inbox), "waiting", slow)
+    look = asyncio.create_task(place.lanes.resume())
+    await asyncio.sleep(0)
+    await place.queue.keep([update(2, text="2")])
+    assert place.turns.taken == []
+    assert place.rows() == {1: "waiting", 2: "waiting"}
+    go.set()
+    await look
+    await place.lanes.idle()
+    assert "\n".join(place.turns.taken).splitlines() == ["1", "2"]
+
+
+async def test_a_chat_whose_turn_is_under_way_is_told_at_once(place: Place) -> None:
+    first = asyncio.create_task(place.queue.keep([update(1, text="slowly")]))
+    await eventually(lambda: place.turns.taken == ["slowly"])
+    # Telegram brings a chat's next message only once it is told that we have this one.
+    async with asyncio.timeout(ingress.HELD_SECONDS / 2):
+        await place.queue.keep([update(2)])
+    assert place.rows()[2] == "waiting"
+    place.turns.go.set()
+    await first
+    await place.lanes.idle()
+    assert place.rows() == {1: "done", 2: "done"}
+
+
+async def test_the_first_piece_of_a_paste_is_told_at_once(place: Place) -> None:
+    async with asyncio.timeout(ingress.HELD_SECONDS / 2):
+        await place.queue.keep([update(1, text="long " * 400)])
+    await place.queue.keep([update(2, text="end")])
+    await place.lanes.idle()
+    assert len(place.turns.taken) == 1
+    assert place.turns.taken[0].endswith("end")
+
+
+async def test_while_nothing_can_be_kept_nothing_new_is_begun(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingress, "HELD_SECONDS", 0.01)
+    place.store.fails_with = FULL
+    for number in range(1, 6):
+        with pytest.raises(StoreUnavailable):
+            await place.queue.keep([update(number, chat=number)])
+    assert place.turns.taken == ["hello"], "the first only, before we knew"
+    place.store.fails_with = None
+    await place.queue.keep([update(number, chat=number) for number in range(1, 6)])
+    await place.lanes.idle()
+    assert place.rows() == dict.fromkeys(range(1, 6), "done")
+
+
+async def test_what_failed_after_the_disk_was_full_is_set_aside_with_its_words(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingress, "HELD_SECONDS", 0.01)
+    place.store.fails_with = FULL
+    with pytest.raises(StoreUnavailable):
+        await place.queue.keep([update(1, text="slowly poison")])
+    place.store.fails_with = None
+    place.turns.go.set()
+    await place.lanes.idle()
+    assert place.rows() == {1: "quarantined"}
+    assert "poison" in place.words(1)
+
+
+async def test_where_only_unreadable_things_came_before_they_are_not_taken_for_updates() -> None:
+    place = Place()
+    await place.queue.keep([{"no": "number"}])
+    await place.queue.hold(place.lanes.begin)
+    await place.queue.keep([{"a": number} for number in range(8)])
+    await place.lanes.idle()
+    assert set(place.rows().values()) == {"quarantined"}
+    assert place.turns.taken == []
+
+
+@pytest.mark.parametrize("error", [FULL, RuntimeError("a mistake of ours")])
 async def test_a_backlog_is_taken_up_again_when_the_disk_is_back(
+    error: Exception,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(lanes, "AT_ONE_TIME", 1)
@@ -267,7 +376,7 @@ async def test_a_backlog_is_taken_up_again_when_the_disk_is_back(
 
     async def away(self: object, *given: object, **named: object) -> object:
         if is_away:
-            raise FULL
+            raise error
         return await waiting(self, *given, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(type(place.store.work().inbox), "waiting", away)
@@ -275,6 +384,7 @@ async def test_a_backlog_is_taken_up_again_when_the_disk_is_back(
     assert place.lanes.is_idle, "nobody waits for a disk that is away"
     is_away = False
     await eventually(lambda: place.turns.taken == ["1", "2"])
+    assert place.lanes.trouble is None
 
 
 async def test_stopping_leaves_on_disk_what_was_not_begun(place: Place) -> None:

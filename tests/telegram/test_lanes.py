@@ -194,7 +194,8 @@ async def test_an_update_that_cannot_be_kept_is_not_acknowledged_and_comes_again
         for store in stores:
             store.is_full = True
         ana.says("a line in bad times")
-        await eventually(lambda: "was not kept" in str(stage.coach.failure()))
+        await eventually(lambda: stage.coach.failure() is not None)
+        assert "was not kept" in str(stage.coach.failure())
         assert len(stage.api.updates) == 1, "Telegram still holds it"
         for store in stores:
             store.is_full = False
