@@ -180,7 +180,14 @@ class DurableQueue:
             self._tell(item, item.update_id in new)
 
     async def _write(self, items: Sequence[InboxItem]) -> Set[int]:
-        """Keep in one commit; the ids that were new. Raises StoreUnavailable."""
+        """Keep in one commit; the ids that were new. Raises StoreUnavailable.
+
+        What is held of the same chats is kept with them: after a crash the disk must not know of a
+        message and not of the one before.
+        """
+        chats, known = {item.chat_id for item in items}, {item.update_id for item in items}
+        held = [of.items[one] for one, of in self._held.items() if one not in known]
+        items = [*(item for item in held if item.chat_id in chats), *items]
         self._keeping += 1
         try:
             async with self._store.work() as work:
