@@ -185,8 +185,8 @@ class DurableQueue:
         What is held of the same chats is kept with them: after a crash the disk must not know of a
         message and not of the one before.
         """
-        chats, known = {item.chat_id for item in items}, {item.update_id for item in items}
-        held = [of.items[one] for one, of in self._held.items() if one not in known]
+        chats, given = {item.chat_id for item in items}, {item.update_id for item in items}
+        held = [of.items[one] for one, of in self._held.items() if one not in given]
         items = [*(item for item in held if item.chat_id in chats), *items]
         self._keeping += 1
         try:
