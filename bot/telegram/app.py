@@ -150,7 +150,7 @@ class TelegramCoach:
             self._background.append(asyncio.create_task(self._take_up(), name="taking up"))
 
     async def receive(self, body: bytes) -> None:
-        """Keep one update that Telegram brought. Raises StoreUnavailable: then bring it again."""
+        """Return once an update or its turn is on disk. Raises StoreUnavailable: bring it again."""
         if self._webhook is None:
             raise StoreUnavailable("This coach fetches its updates itself.")
         await self._webhook.receive(body)

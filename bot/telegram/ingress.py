@@ -119,11 +119,14 @@ class DurableQueue:
             await self._hold([item for item in items if item.update_id in new])
 
     def over(self, update_ids: Iterable[int]) -> None:
-        """The disk knows now that these came."""
+        """The turns of these are on disk."""
         for one in update_ids:
-            if (held := self._held.pop(one, None)) is not None:
-                held.over(one)
-                self._doubtful.discard(one)
+            self._doubtful.discard(one)
+            self._on_disk(one)
+
+    def _on_disk(self, update_id: int) -> None:
+        if (held := self._held.pop(update_id, None)) is not None:
+            held.over(update_id)
 
     async def rest(self, update_ids: Iterable[int]) -> None:
         """Keep these now, where they are not on disk yet. Raises StoreUnavailable."""
@@ -187,7 +190,8 @@ class DurableQueue:
         """
         chats, given = {item.chat_id for item in items}, {item.update_id for item in items}
         held = [of.items[one] for one, of in self._held.items() if one not in given]
-        items = [*(item for item in held if item.chat_id in chats), *items]
+        before = [item for item in held if item.chat_id in chats]
+        items = [*before, *items]
         self._keeping += 1
         try:
             async with self._store.work() as work:
@@ -205,10 +209,15 @@ class DurableQueue:
             raise StoreUnavailable(self.trouble) from None
         finally:
             self._keeping -= 1
-        self.over(item.update_id for item in items)
+        for item in items:
+            self._on_disk(item.update_id)
         if self.trouble is not None:
             self.trouble = None
             self.recovered()
+        for item in before:
+            # In a lane it is known already; but one that could not be kept may be in none.
+            if item.update_id in new:
+                self._wake(item)
         return new
 
     def _tell(self, item: InboxItem, is_new: bool) -> None:

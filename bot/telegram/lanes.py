@@ -186,7 +186,7 @@ class Lanes:
             await self._changed.wait()
 
     async def stop(self, seconds: float = 4.0) -> None:
-        """Let running turns end; what is left stays on disk for the next start."""
+        """Let running turns end; what is left comes at the next start, from disk or Telegram."""
         self._is_ending = True
         await ended([self._tasks[chat] for chat in self._stuck])
         if self._looking_again is not None:

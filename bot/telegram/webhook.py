@@ -84,7 +84,7 @@ class Webhook:
         self._task = asyncio.create_task(self._watch(), name="webhook")
 
     async def receive(self, body: bytes) -> None:
-        """Keep one update. Raises StoreUnavailable, and then Telegram must bring it again."""
+        """Return once an update or its turn is on disk. Raises StoreUnavailable: bring it again."""
         if not self._is_ready:
             # Updates on disk go before it; they are being taken up.
             raise StoreUnavailable("The coach is starting or ending.")

@@ -29,7 +29,7 @@ Health = Callable[[], Awaitable[Mapping[str, str | None]]]
 
 @dataclass(frozen=True)
 class Receiver:
-    """Where updates arrive. `receive` returns once one is kept, and raises when it is not."""
+    """Where updates arrive. `receive` returns once one is on disk, or its turn, and else raises."""
 
     path: str
     secret: str
@@ -83,7 +83,7 @@ def site(
 
 
 async def _receive(request: Request, receiver: Receiver) -> Response:
-    """200 once the update is kept; 500 asks Telegram to bring it again."""
+    """200 once the update or its turn is on disk; 500 asks Telegram to bring it again."""
     given = request.headers.get(SECRET, "").encode("latin-1")
     if not hmac.compare_digest(given, receiver.secret.encode()):
         log.warning("a request without the right secret was refused")

@@ -348,6 +348,31 @@ async def test_what_failed_after_the_disk_was_full_is_set_aside_with_its_words(
     assert "poison" in place.words(1)
 
 
+@pytest.mark.parametrize("was_written", [False, True])
+async def test_one_that_could_not_be_kept_nor_begun_is_taken_up_when_it_is_kept(
+    was_written: bool, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = type(place.store.work()).commit
+
+    async def doubtful(self: object, within: float = 0.0) -> None:
+        if was_written:
+            await commit(self, within)  # type: ignore[arg-type]
+        raise FULL
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(place.store.work()), "commit", doubtful)
+        with pytest.raises(StoreUnavailable):
+            # The second cannot begin, and is not kept as far as anybody knows.
+            await place.queue.keep([update(1, text="1 slowly"), update(2, text="2")])
+    await place.queue.keep([update(3, text="3")])
+    place.turns.go.set()
+    await place.queue.keep([update(1, text="1 slowly"), update(2, text="2")])
+    await place.lanes.idle()
+    lines = "\n".join(place.turns.taken).splitlines()
+    assert list(dict.fromkeys(lines)) == ["1 slowly", "2", "3"]
+    assert place.rows() == dict.fromkeys((1, 2, 3), "done")
+
+
 async def test_where_only_unreadable_things_came_before_they_are_not_taken_for_updates() -> None:
     place = Place()
     await place.queue.keep([{"no": "number"}])
