@@ -347,12 +347,12 @@ class _Inbox:
         items = [kept.item for kept in waiting if isinstance(kept.item, InboxItem)]
         return [i for i in items if lanes is None or lane_of(i.chat_id) in lanes][:limit]
 
-    async def done(self, update_ids: Sequence[int], at: datetime) -> None:
+    async def done(self, update_ids: Sequence[int], at: datetime, chat_id: int = 0) -> None:
         if any(kept.state == "done" for kept in await self._rows(update_ids)):
             raise AlreadyDone
         held = (await self._work.writing()).inbox
         for number in update_ids:
-            held.setdefault(number, Kept(InboxItem(number, 0, "", at)))
+            held.setdefault(number, Kept(InboxItem(number, chat_id, "", at)))
         for kept in await self._rows(update_ids):
             assert isinstance(kept.item, InboxItem)
             kept.item = replace(kept.item, payload="")

@@ -84,9 +84,9 @@ def _keep(hand: Hand, items: Sequence[InboxItem], new: set[int]) -> None:
         announce(hand, "in", lane)
 
 
-def _done(hand: Hand, update_ids: Sequence[int], at: datetime) -> None:
+def _done(hand: Hand, update_ids: Sequence[int], at: datetime, chat_id: int) -> None:
+    row = {"chat_id": chat_id, "payload": "", "state": DONE, "attempts": 0, "received_at": at}
     for one in update_ids:
-        row = {"chat_id": 0, "payload": "", "state": DONE, "attempts": 0, "received_at": at}
         # SQLAlchemy does not always say how many rows an INSERT changed.
         if not hand.rows(_DONE, update_id=one, **row):
             raise AlreadyDone
@@ -127,14 +127,14 @@ class SqlInbox:
         rows = await self._transaction.ask(lambda hand: hand.rows(_WAITING, most=limit, lanes=ours))
         return [InboxItem(**row._asdict()) for row in rows]
 
-    async def done(self, update_ids: Sequence[int], at: datetime) -> None:
+    async def done(self, update_ids: Sequence[int], at: datetime, chat_id: int = 0) -> None:
         """Mark as handled and blank the payload; the id stays, so a repeat is recognised.
 
-        One that was never kept gets a row now, received `at` this moment, without chat or words.
-        Raises AlreadyDone, at the latest when it is committed, when one of them was done
+        One that was never kept gets a row now: received `at` this moment, in this chat, without
+        words. Raises AlreadyDone, at the latest when it is committed, when one of them was done
         before: this unit of work must not be kept.
         """
-        self._transaction.later(lambda hand: _done(hand, update_ids, at))
+        self._transaction.later(lambda hand: _done(hand, update_ids, at, chat_id))
 
     async def latest(self) -> int:
         """The highest update_id there is, whatever became of it; -1 for none."""

@@ -49,7 +49,7 @@ class Turns(Protocol):
         """Take one turn, its updates' end included."""
         ...
 
-    async def drop(self, update_ids: list[int]) -> None:
+    async def drop(self, update_ids: list[int], chat: int = 0) -> None:
         """End updates that are nothing for us."""
         ...
 
@@ -360,7 +360,7 @@ class Lanes:
         else:
             try:
                 if turn is None:
-                    await self._turns.drop(ids)
+                    await self._turns.drop(ids, chat)
                 else:
                     await self._turns.handle(turn, ids)
                 return True

@@ -46,9 +46,9 @@ class MeasuredTurns(Turns):
             del self._running[mark]
             self._ended(fate)
 
-    async def drop(self, update_ids: list[int]) -> None:
+    async def drop(self, update_ids: list[int], chat: int = 0) -> None:
         """See lanes.Turns."""
-        await super().drop(update_ids)
+        await super().drop(update_ids, chat)
         self._ended("ignored")
 
     async def set_aside(

@@ -176,10 +176,10 @@ class Turns:
         self._answering.add(task)
         task.add_done_callback(self._answering.discard)
 
-    async def drop(self, update_ids: list[int]) -> None:
+    async def drop(self, update_ids: list[int], chat: int = 0) -> None:
         """End updates that are nothing for us."""
         async with self._store.work() as work:
-            await work.inbox.done(update_ids, self._clock.now())
+            await work.inbox.done(update_ids, self._clock.now(), chat)
             await work.commit()
 
     async def attempted(self, update_ids: list[int]) -> None:

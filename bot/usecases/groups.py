@@ -176,7 +176,7 @@ class InGroups:
                     await work.recipients.resume(event.chat_id)
             else:
                 await self._group_changed(work, event, now)
-            await work.inbox.done(update_ids, now)
+            await work.inbox.done(update_ids, now, event.chat_id)
             await work.commit()
         self._wake()
 
@@ -218,7 +218,7 @@ class InGroups:
         async with self._store.work() as work:
             if await work.recipients.moved(event.old, event.new):
                 await tell_responsible(work, event.new, "moved")
-            await work.inbox.done(update_ids, self._clock.now())
+            await work.inbox.done(update_ids, self._clock.now(), event.new)
             await work.commit()
         self._wake()
 
@@ -226,7 +226,7 @@ class InGroups:
         """Answer with one line, or not at all when another bot was meant."""
         if not self._is_meant(event):
             async with self._store.work() as work:
-                await work.inbox.done(update_ids, self._clock.now())
+                await work.inbox.done(update_ids, self._clock.now(), event.chat_id)
                 await work.commit()
             return
         allowed = await self._may_decide(event)
@@ -247,7 +247,7 @@ class InGroups:
                 await work.groups.save(replace(group, introduced_at=now))
             if answer is not None:
                 await self._say(work, group, event.topic, *answer)
-            await work.inbox.done(update_ids, now)
+            await work.inbox.done(update_ids, now, event.chat_id)
             await work.commit()
         self._wake()
 
@@ -266,7 +266,7 @@ class InGroups:
                 else:
                     key = "group.unsure" if allowed is None else "group.language.not_yours"
                     seen = Seen(language, notice=Line(key))
-            await work.inbox.done(update_ids, self._clock.now())
+            await work.inbox.done(update_ids, self._clock.now(), event.chat_id)
             await work.commit()
         return seen
 
@@ -394,7 +394,7 @@ class InGroups:
         await self._telegram.leave(chat_id)
         async with self._store.work() as work:
             await work.recipients.pause(chat_id, "kicked", self._clock.now())
-            await work.inbox.done(update_ids, self._clock.now())
+            await work.inbox.done(update_ids, self._clock.now(), chat_id)
             await work.commit()
 
     # -- groups ---------------------------------------------------------------------------------

@@ -266,11 +266,11 @@ class Inbox(Protocol):
         """
         ...
 
-    async def done(self, update_ids: Sequence[int], at: datetime) -> None:
+    async def done(self, update_ids: Sequence[int], at: datetime, chat_id: int = 0) -> None:
         """Mark as handled and blank the payload; the id stays, so a repeat is recognised.
 
-        One that was never kept gets a row now, received `at` this moment, without chat or words.
-        Raises AlreadyDone, at the latest when it is committed, when one of them was done
+        One that was never kept gets a row now: received `at` this moment, in this chat, without
+        words. Raises AlreadyDone, at the latest when it is committed, when one of them was done
         before: this unit of work must not be kept.
         """
         ...

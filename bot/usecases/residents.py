@@ -156,7 +156,7 @@ class Residents:
         async with self._store.work() as work:
             if any(isinstance(m, EraseEverything) for m in moves):
                 # First, for erasing ends what its sender sent, this update included.
-                await work.inbox.done(update_ids, self._clock.now())
+                await work.inbox.done(update_ids, self._clock.now(), sender.chat_id)
                 await self._erase(work, folder, moves, language)
             else:
                 # Whatever else reads or writes comes first; the rest is left to the commit.
@@ -164,7 +164,7 @@ class Residents:
                 kinds = [m.kind for m in moves if isinstance(m, Moved)]
                 await note_movement(work, folder, met.opening, kinds, self._clock.now())
                 posts = await self._posts(work, moves, language)
-                await work.inbox.done(update_ids, self._clock.now())
+                await work.inbox.done(update_ids, self._clock.now(), sender.chat_id)
                 await work.folders.save(folder)
                 said = self._items(folder, moves, language)
                 queued = await work.outbox.queue([*said, *posts])

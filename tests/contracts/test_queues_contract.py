@@ -57,7 +57,7 @@ async def test_what_is_handled_before_it_is_kept_is_recognised_too(store: Store)
     async with store.work() as work:
         assert await work.inbox.latest() == -1
         await work.inbox.put(an_update(2))
-        await work.inbox.done([1, 2, 5], NOW)
+        await work.inbox.done([1, 2, 5], NOW, 7001)
         await work.commit()
     async with store.work() as work:
         assert await work.inbox.counts() == {"waiting": 0, "done": 3, "quarantined": 0}

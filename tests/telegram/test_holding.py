@@ -46,12 +46,12 @@ class Ending:
         if "poison" in text:
             raise ZeroDivisionError
         async with self.store.work() as work:
-            await work.inbox.done(update_ids, self.clock.now())
+            await work.inbox.done(update_ids, self.clock.now(), 7)
             await work.commit()
 
-    async def drop(self, update_ids: list[int]) -> None:
+    async def drop(self, update_ids: list[int], chat: int = 0) -> None:
         async with self.store.work() as work:
-            await work.inbox.done(update_ids, self.clock.now())
+            await work.inbox.done(update_ids, self.clock.now(), 7)
             await work.commit()
 
     async def attempted(self, update_ids: list[int]) -> None:

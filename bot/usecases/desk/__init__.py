@@ -145,7 +145,7 @@ class Desk:
                 heard.text,
             )
             await _answer(work, room, visit, [Say((Line("desk.old_button"),))] if is_old else [])
-            await work.inbox.done(update_ids, self._clock.now())
+            await work.inbox.done(update_ids, self._clock.now(), sender.chat_id)
             await work.commit()
         if joined.scrub_at is not None:
             await self._store.scrub(joined.scrub_at)
