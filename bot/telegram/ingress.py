@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Protocol
@@ -234,7 +235,7 @@ class DurableQueue:
         number = id_of(update)
         if number is None or not isinstance(update, Mapping):
             log.warning("an update without a usable id was set aside")
-            return self._unreadable(_written(update))
+            return self._unreadable(_written(update, json.dumps))
         return InboxItem(number, _chat(update), _written(kept(update)), self._clock.now())
 
     def _unreadable(self, payload: str) -> InboxItem:
@@ -261,10 +262,10 @@ def _chat(update: Mapping[str, object]) -> int:
     return chat if abs(chat) <= LARGEST else 0
 
 
-def _written(update: object) -> str:
+def _written(update: object, dumps: Callable[[object], str] = plain.dumps) -> str:
     try:
         # Halves of characters and control characters stay as they were written.
-        return plain.dumps(update)
+        return dumps(update)
     except RecursionError:
         # Nested too deep to be Telegram's; as a list it is set aside, and its id is remembered.
         return "[]"

@@ -66,8 +66,7 @@ DROP_EVERY = 60.0
 AT_ONCE: dict[Urgency, int] = {"reply": 100, "push": 60}
 """Messages under way at one time; pushes leave the rest to replies."""
 A_MOMENT = 0.1
-"""Seconds after which a call that was let through asks for room again, and what was queued is
-read again before it is sent."""
+"""Seconds after which a call let through asks for room again, and what was queued is read again."""
 A_MOMENT_AGO = 1.0
 """Seconds for which what we noted ourselves may be newer than what was read with a commit."""
 NOTED_WITHIN = 0.005
@@ -180,7 +179,7 @@ class Sender:
                 self._look_at = 0.0
         self._idle.clear()
         if self._look_at > _clock() and not self._is_looking and not self._is_ending:
-            # Nothing older can be waiting on disk: what may go need not wait for its turn.
+            # Nothing older can be on disk only.
             self._begun()
         self._wake.set()
 
