@@ -54,9 +54,10 @@ _PERSONS = select(*_PERSON).select_from(
 )
 _PERSON_BY_CHAT = Prepared(_PERSONS.where(tables.identities.c.chat_id == bindparam("chat")))
 _VERSION_BY_CHAT = Prepared(
-    select(tables.sessions.c.resident_id, tables.sessions.c.version)
-    .select_from(_PERSON[2].join(_PERSON[1], _PERSON[2].c.resident_id == _PERSON[1].c.resident_id))
-    .where(tables.identities.c.chat_id == bindparam("chat"))
+    select(tables.sessions.c.resident_id, tables.sessions.c.version).where(
+        tables.sessions.c.resident_id == tables.identities.c.resident_id,
+        tables.identities.c.chat_id == bindparam("chat"),
+    )
 )
 _CLAIM = Prepared(
     update(tables.sessions)

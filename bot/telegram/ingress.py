@@ -131,9 +131,9 @@ class DurableQueue:
 
     async def rest(self, update_ids: Iterable[int]) -> None:
         """Keep these now, where they are not on disk yet. Raises StoreUnavailable."""
-        held = [(one, self._held[one]) for one in update_ids if one in self._held]
-        if held:
-            await self._write([of.items[one] for one, of in held])
+        items = [self._held[one].items[one] for one in update_ids if one in self._held]
+        if items:
+            await self._write(items)
 
     async def keep_body(self, body: bytes) -> None:
         """Keep the one update in a request's body, however broken it is. Raises as `keep`."""

@@ -88,6 +88,13 @@ class Place:
         self.lanes.over, self.lanes.rest = self.queue.over, self.queue.rest
         self.queue.recovered = self.lanes.retry
 
+    async def has_on_disk(self, *updates: dict[str, object]) -> None:
+        """They were kept, and nobody was told."""
+        async with self.store.work() as work:
+            for one in updates:
+                await work.inbox.put(self.queue._item(one))
+            await work.commit()
+
     def rows(self) -> Mapping[int, str]:
         return {number: kept.state for number, kept in self.store.state.inbox.items()}
 
@@ -216,8 +223,7 @@ async def test_on_a_full_disk_telegram_is_told_nothing_and_the_turn_comes_once(
     await eventually(lambda: place.rows() == {1: "done"})
     taken = len(place.turns.taken)
     # Telegram brings it again: the disk knows it, whatever we remember.
-    with_it_again = place.queue.keep([update(1)])
-    await with_it_again
+    await place.queue.keep([update(1)])
     await place.lanes.idle()
     assert place.queue.trouble is None
     assert place.rows() == {1: "done"}
@@ -231,11 +237,8 @@ async def test_while_more_waits_on_disk_new_ones_queue_up_behind_it(
 ) -> None:
     monkeypatch.setattr(lanes, "AT_ONE_TIME", 2)
     place = Place()
-    async with place.store.work() as work:
-        for number in range(1, 6):
-            text = f"{number} slowly" if number == 1 else f"{number}"
-            await work.inbox.put(place.queue._item(update(number, chat=number % 2 + 7, text=text)))
-        await work.commit()
+    texts = ["1 slowly", "2", "3", "4", "5"]
+    await place.has_on_disk(*(update(n, chat=n % 2 + 7, text=t) for n, t in enumerate(texts, 1)))
     await place.queue.hold(place.lanes.begin)
     await place.lanes.resume()
     await eventually(lambda: len(place.turns.taken) == 2)
@@ -257,11 +260,8 @@ async def test_no_slow_turn_of_a_backlog_keeps_others_waiting(
 ) -> None:
     monkeypatch.setattr(lanes, "AT_ONE_TIME", 4)
     place = Place()
-    async with place.store.work() as work:
-        for number in range(1, 10):
-            text = "slowly" if number == 1 else f"{number}"
-            await work.inbox.put(place.queue._item(update(number, chat=number, text=text)))
-        await work.commit()
+    texts = ["slowly", *map(str, range(2, 10))]
+    await place.has_on_disk(*(update(n, chat=n, text=t) for n, t in enumerate(texts, 1)))
     await place.queue.hold(place.lanes.begin)
     await place.lanes.resume()
     await eventually(lambda: len(place.turns.taken) == 9)
@@ -273,9 +273,7 @@ async def test_no_slow_turn_of_a_backlog_keeps_others_waiting(
 async def test_what_comes_during_a_look_is_neither_lost_nor_ahead(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with place.store.work() as work:
-        await work.inbox.put(place.queue._item(update(1, text="1")))
-        await work.commit()
+    await place.has_on_disk(update(1, text="1"))
     await place.queue.hold(place.lanes.begin)
     go = asyncio.Event()
     waiting = type(place.store.work().inbox).waiting
@@ -391,10 +389,7 @@ async def test_a_backlog_is_taken_up_again_when_the_disk_is_back(
     monkeypatch.setattr(lanes, "AT_ONE_TIME", 1)
     monkeypatch.setattr(lanes, "PAUSES", (0.01,))
     place = Place()
-    async with place.store.work() as work:
-        for number in (1, 2):
-            await work.inbox.put(place.queue._item(update(number, text=f"{number}")))
-        await work.commit()
+    await place.has_on_disk(update(1, text="1"), update(2, text="2"))
     await place.lanes.resume()
     waiting = type(place.store.work().inbox).waiting
     is_away = True
