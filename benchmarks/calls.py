@@ -1,8 +1,8 @@
 """`python -m benchmarks.calls`: what a call to Telegram and a statement cost, by both roads.
 
-A call: python-telegram-bot's own transport beside ours, to a server on loopback in a process of its
-own. A statement: SQLAlchemy's asynchronous road beside prepared jobs, one turn's folder and outbox
-on SQLite. Milliseconds of this process's processor, the median of some rounds.
+A call: python-telegram-bot's own transport, and aiohttp, beside ours, to a server on loopback in a
+process of its own. A statement: SQLAlchemy's asynchronous road beside prepared jobs, one turn's
+folder and outbox on SQLite. Milliseconds of this process's processor, the median of some rounds.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from telegram.request import BaseRequest, HTTPXRequest
 from benchmarks.rivals.processes import free_port
 from bot.store.database import SqlStore, open_store
 from bot.store.tables import identities
-from bot.telegram.http import AiohttpRequest
+from bot.telegram.http import HttpRequest
 from bot.telegram.polling import PatientBot
 from bot.usecases.ports import OutboxItem
 from tests.store.samples import a_full_folder
@@ -61,13 +61,17 @@ async def cost(once: Callable[[], Awaitable[object]]) -> float:
     return statistics.median(seen)
 
 
-async def a_call(request: BaseRequest, port: int, plainly: bool) -> float:
-    """Sending a message."""
+async def a_call(
+    request: BaseRequest, port: int, plainly: bool = True, by_wire: bool = True
+) -> float:
+    """Sending a message; not `by_wire`, by our road for files and proxies."""
     bot = PatientBot(
         "1:x", base_url=f"http://127.0.0.1:{port}/bot", request=request,
-        get_updates_request=AiohttpRequest(),
+        get_updates_request=HttpRequest(),
     )  # fmt: skip
     await request.initialize()
+    if isinstance(request, HttpRequest) and not by_wire:
+        request._wire = None
     try:
         if plainly:
             return await cost(lambda: bot.call("sendMessage", chat_id=7, text=SAYS))
@@ -94,8 +98,12 @@ async def statements(store: SqlStore) -> tuple[float, float]:
 async def measure(port: int) -> None:
     """Print the table."""
     theirs = await a_call(HTTPXRequest(connection_pool_size=64), port, plainly=False)
-    ours = await a_call(AiohttpRequest(), port, plainly=True)
-    print(f"a call:      {theirs:.2f} ms by httpx, {ours:.2f} ms by aiohttp, {ours / theirs:.2f}×")
+    general = await a_call(HttpRequest(), port, by_wire=False)
+    ours = await a_call(HttpRequest(), port)
+    print(
+        f"a call:      {theirs:.2f} ms by httpx, {general:.2f} ms by aiohttp, {ours:.2f} ms by the "
+        f"wire; {general / theirs:.2f}× and {ours / theirs:.2f}×"
+    )
     with tempfile.TemporaryDirectory() as folder:
         store = await open_store(f"sqlite:///{Path(folder) / 'coach.db'}")
         async with store.work() as work:

@@ -364,9 +364,9 @@ class TelegramCoach:
 
 def _over_http(**settings: Any) -> BaseRequest:
     """Loaded only where there is a network: a conversation in the terminal has none."""
-    from bot.telegram.http import AiohttpRequest
+    from bot.telegram.http import HttpRequest
 
-    return AiohttpRequest(**settings)
+    return HttpRequest(**settings)
 
 
 async def _scrub(store: Store, clock: Clock) -> None:

@@ -1,8 +1,9 @@
-"""python-telegram-bot's transport over aiohttp: a call to Telegram at a fraction of the cost.
+"""python-telegram-bot's transport: a call to Telegram at a fraction of the cost.
 
-The library's own transport, httpx, takes more than ten times the processor time for a call
-(`python -m benchmarks.calls`), and a turn makes two or three of them. Errors are the same as the
-library's, so that `refusals.meaning` tells what became of a message.
+The library's own transport, httpx, takes many times the processor time for a call
+(`python -m benchmarks.calls`), and a turn makes two or three of them. So what is plain JSON goes
+over `bot.telegram.wire`; files, and everything where a proxy is set, go over aiohttp. Errors are
+the same as the library's, so that `refusals.meaning` tells what became of a message.
 """
 
 from __future__ import annotations
@@ -19,22 +20,23 @@ from telegram.request import BaseRequest, RequestData
 
 from bot import plain
 from bot.telegram.refusals import NeverLeft
+from bot.telegram.wire import IDLE_SECONDS, Wire
+from bot.telegram.wire import Patience as Waits
 
 CONNECTIONS = 256
 """Open at one time; the sender and the lanes together never ask for as many."""
 CONNECT_SECONDS, READ_SECONDS, WRITE_SECONDS, MEDIA_SECONDS = 5.0, 5.0, 5.0, 20.0
 """The library's own patience."""
-IDLE_SECONDS = 15.0
-"""How long an unused connection is kept; Telegram closes them after more than a minute."""
 
 
-class AiohttpRequest(BaseRequest):
+class HttpRequest(BaseRequest):
     """Implements the library's BaseRequest."""
 
     def __init__(self, connections: int = CONNECTIONS) -> None:
         """Connects to nothing yet."""
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
+        self._wire: Wire | None = None
 
     @property
     def read_timeout(self) -> float | None:
@@ -44,18 +46,24 @@ class AiohttpRequest(BaseRequest):
     async def initialize(self) -> None:
         """Get ready; again after a shutdown."""
         if self._session is None:
+            # Looked up once here: for each call it would cost more than the call.
+            is_behind_a_proxy = bool(getproxies())
+            if not is_behind_a_proxy:
+                self._wire = Wire(self._connections, _trusting, self.USER_AGENT)
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     limit=self._connections, keepalive_timeout=IDLE_SECONDS, ssl=_trusting()
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": self.USER_AGENT},
-                # Looked up once here: for each call it would cost more than the call.
-                trust_env=bool(getproxies()),
+                trust_env=is_behind_a_proxy,
             )
 
     async def shutdown(self) -> None:
         """Close every connection."""
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.close()
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -84,16 +92,20 @@ class AiohttpRequest(BaseRequest):
     ) -> tuple[int, bytes]:
         """Status and body. Raises TimedOut, NeverLeft or another NetworkError."""
         if self._session is None:
-            raise RuntimeError("This AiohttpRequest is not initialized!")
+            raise RuntimeError("This HttpRequest is not initialized!")
         has_files = request_data is not None and request_data.contains_files
-        timeout = _timeout(
-            _chosen(connect_timeout, CONNECT_SECONDS),
-            _chosen(read_timeout, READ_SECONDS),
-            _chosen(write_timeout, MEDIA_SECONDS if has_files else WRITE_SECONDS),
-        )
+        connect = _chosen(connect_timeout, CONNECT_SECONDS)
+        read = _chosen(read_timeout, READ_SECONDS)
+        write = _chosen(write_timeout, MEDIA_SECONDS if has_files else WRITE_SECONDS)
+        if self._wire is not None and method == "POST" and not has_files and url.isascii():
+            body = plain.written(request_data.parameters) if request_data is not None else b"{}"
+            return await self._wire.post(url, body, _waits(connect, read, write))
         try:
             async with self._session.request(
-                method, url, timeout=timeout, **_body(request_data, has_files)
+                method,
+                url,
+                timeout=_timeout(connect, read, write),
+                **_body(request_data, has_files),
             ) as answer:
                 return answer.status, await answer.read()
         # Their words may hold the address of the call, and so the token: only kinds are kept.
@@ -107,6 +119,11 @@ class AiohttpRequest(BaseRequest):
 
 def _chosen(given: Any, usual: float) -> float | None:
     return usual if isinstance(given, type(BaseRequest.DEFAULT_NONE)) else given
+
+
+@cache
+def _waits(connect: float | None, read: float | None, write: float | None) -> Waits:
+    return Waits(connect, read, None if read is None or write is None else read + write)
 
 
 @cache
