@@ -9,9 +9,12 @@ from collections.abc import AsyncIterator, Iterator
 
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 PARTING_SECONDS = 1
 """Longest that ending waits for requests under way."""
+LONGEST_HEAD = 65_536
+"""Bytes of a request before its body; Telegram's are a few hundred."""
 
 
 class PortTaken(Exception):
@@ -24,6 +27,27 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+class _Bounded(HttpToolsProtocol):
+    """The parser keeps what it is sent until a request's head ends, and strangers send too."""
+
+    _is_in_body = False
+    _head = 0
+
+    def data_received(self, data: bytes) -> None:
+        self._head += 0 if self._is_in_body else len(data)
+        super().data_received(data)
+        if self._head > LONGEST_HEAD and not self._is_in_body:
+            self.send_400_response("Too long.")
+
+    def on_headers_complete(self) -> None:
+        self._is_in_body = True
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._is_in_body, self._head = False, 0
+        super().on_message_complete()
 
 
 @contextlib.asynccontextmanager
@@ -45,7 +69,7 @@ async def listening(site: Starlette, host: str, port: int) -> AsyncIterator[int]
             ) from error
         config = uvicorn.Config(
             site,
-            http="h11",
+            http=_Bounded,
             loop="none",
             ws="none",
             lifespan="off",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -97,6 +98,39 @@ async def test_a_body_longer_than_any_update_is_not_taken(visited: Visited) -> N
     fits = await visited.client.post("/telegram", content=b"x" * LONGEST_BODY, headers=headers)
     assert [a.status_code for a in (known, streamed, fits)] == [413, 413, 200]
     assert len(visited.received) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "line"),
+    [
+        (b"POST /telegram HTTP/1.1\r\nx-long: ", b"y"),
+        (b"POST /telegram HTTP/1.1\r\n", b"x: y\r\n"),
+        (b"POST /", b"y"),
+    ],
+)
+async def test_a_head_longer_than_any_is_not_taken(
+    visited: Visited, first: bytes, line: bytes
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", visited.port)
+    writer.write(first)
+    with contextlib.suppress(ConnectionError):
+        for _ in range(100):
+            writer.write(line * (8192 // len(line)))
+            await writer.drain()
+            await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        try:
+            said = await reader.read()
+        except ConnectionError:
+            said = b""
+    assert not said or said.startswith(b"HTTP/1.1 400 ")
+    writer.close()
+    # Nobody else is the worse for it, and many requests on one connection are no long head.
+    for _ in range(200):
+        answer = await visited.client.post(
+            "/telegram", content=b"{}", headers={SECRET: WORD, "x-some": "y" * 1000}
+        )
+        assert answer.status_code == 200
 
 
 @pytest.mark.parametrize(
