@@ -520,13 +520,17 @@ def staffed(parts: Parts, store: Store, reader: Reader) -> Staffed:
     return Staffed(reader, exporting(parts, store), exports, page, parts.clock)
 
 
-def _crew(settings: Settings, may_fetch: bool) -> Crew:
+def _crew(settings: Settings, store: Store, may_fetch: bool) -> Crew:
     """Processes that share a PostgreSQL work together; on a file there is only one."""
     if not settings.is_shared:
         return Alone()
     from bot.store.crew import PostgresCrew
+    from bot.store.database import SqlStore
 
-    return PostgresCrew(settings.database, may_fetch)
+    crew = PostgresCrew(settings.database, may_fetch)
+    if isinstance(store, SqlStore):
+        store.knows_of_ours(crew.serves)
+    return crew
 
 
 @contextlib.asynccontextmanager
@@ -596,7 +600,7 @@ async def telegram_coach(
             ),
             files=exporting(parts, store).content,
             draw=draw,
-            crew=_crew(parts.settings, may_fetch=takes_in and hook is None),
+            crew=_crew(parts.settings, opened_store, may_fetch=takes_in and hook is None),
             takes_in=takes_in,
         )
         beside = [

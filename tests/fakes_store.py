@@ -347,6 +347,9 @@ class _Inbox:
         items = [kept.item for kept in waiting if isinstance(kept.item, InboxItem)]
         return [i for i in items if lanes is None or lane_of(i.chat_id) in lanes][:limit]
 
+    async def waiting_in(self, chats: Collection[int]) -> list[InboxItem]:
+        return [item for item in await self.waiting(2**62) if item.chat_id in chats]
+
     async def done(self, update_ids: Sequence[int], at: datetime, chat_id: int = 0) -> None:
         if any(kept.state == "done" for kept in await self._rows(update_ids)):
             raise AlreadyDone

@@ -19,6 +19,8 @@ SETTINGS = {
     "listen_addresses": "",
     "max_connections": "300",
     "shared_buffers": "64MB",
+}
+FOR_TESTS = {
     # Nobody pulls the plug of the machine in a test; ending the server itself loses nothing.
     "fsync": "off",
     "full_page_writes": "off",
@@ -45,8 +47,9 @@ IS_HERE = programs() is not None
 class Server:
     """One PostgreSQL server in a folder of its own. It never runs as root: it refuses to."""
 
-    def __init__(self) -> None:
-        """Make its files; `start` starts it."""
+    def __init__(self, is_durable: bool = False) -> None:
+        """Make its files; `start` starts it. Not `is_durable`, a commit is not on the disk yet."""
+        self._settings = SETTINGS if is_durable else SETTINGS | FOR_TESTS
         folder = programs()
         assert folder is not None, "PostgreSQL is not installed (Debian: apt install postgresql)"
         self._bin = folder
@@ -66,7 +69,9 @@ class Server:
 
     def start(self) -> None:
         """Return once it answers."""
-        options = " ".join(f"-c {name}={value or chr(39) * 2}" for name, value in SETTINGS.items())
+        options = " ".join(
+            f"-c {name}={value or chr(39) * 2}" for name, value in self._settings.items()
+        )
         options += f" -k {self.home} -p {PORT}"
         self._ctl("start", "-o", options, "-l", f"{self.home}/log")
 
@@ -132,13 +137,12 @@ class Server:
         )  # fmt: skip
 
 
-_started: list[Server] = []
+_started: dict[bool, Server] = {}
 
 
-def server() -> Server:
-    """The one server of this run."""
-    if not _started:
-        made = Server()
-        made.start()
-        _started.append(made)
-    return _started[0]
+def server(is_durable: bool = False) -> Server:
+    """The one server of this run, of each kind."""
+    if is_durable not in _started:
+        one = _started[is_durable] = Server(is_durable)
+        one.start()
+    return _started[is_durable]

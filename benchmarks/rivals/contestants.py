@@ -159,7 +159,7 @@ def _on_postgres(wanted: Collection[str]) -> list[Contestant]:
     for workers in (1, 3):
         port = free_port()
         is_wanted = not why and (not wanted or f"postgres-{workers}" in wanted)
-        given = postgres.server().database() if is_wanted else ""
+        given = postgres.server(is_durable=True).database() if is_wanted else ""
         found.append(
             Contestant(
                 f"postgres-{workers}",

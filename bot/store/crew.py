@@ -20,7 +20,7 @@ from uuid import uuid4
 from sqlalchemy.engine import make_url
 
 from bot.store.locks import FETCHING, LEADING
-from bot.usecases.crew import LANES, Aboard
+from bot.usecases.crew import LANES, Aboard, lane_of
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -218,11 +218,13 @@ class PostgresCrew:
                 self._pass_on(note.payload)
 
     def _pass_on(self, payload: str) -> None:
-        kind, _, lane = payload.partition(":")
-        if self._aboard is None or not lane.isdigit() or int(lane) not in self._held:
+        kind, _, chat = payload.partition(":")
+        if self._aboard is None or not chat.removeprefix("-").isdigit():
+            return
+        if lane_of(int(chat)) not in self._held:
             return
         if kind == "in":
-            self._aboard.arrived()
+            self._aboard.arrived(int(chat))
         elif kind == "out":
             self._aboard.queued()
 

@@ -198,8 +198,9 @@ class SqlUnitOfWork:
         """Who is writing, in one read: one after another they would be three waits."""
 
         def look(hand: Hand) -> tuple[Seat | None, Any, Opening | None]:
+            seat, opening = seat_of(hand, telegram_id), last_opening(hand, telegram_id)
             found = self._of_folders.look(hand, chat_id)
-            return seat_of(hand, telegram_id), found, last_opening(hand, telegram_id)
+            return seat(), found, opening()
 
         seat, found, opening = await self._transaction.ask(look)
         return Met(seat, self._of_folders.opened(found), opening)
@@ -248,6 +249,14 @@ class SqlStore:
             else OnSqlite(_directly(engine.url, wait), self._writers, place, wait)
         )
         self._remembered = Remembered()
+
+    def knows_of_ours(self, serves: Callable[[int], bool]) -> None:
+        """From now on other processes are told nothing of chats that ours serves.
+
+        Whoever serves them next looks at all that waits there.
+        """
+        if isinstance(self._hands, OnPostgres):
+            self._hands.serves = serves
 
     def work(self) -> UnitOfWork:
         """A fresh unit of work."""

@@ -388,12 +388,13 @@ def _rows_by_chat(hand: Hand, chat_id: int, remembered: Remembered) -> Rows | Wr
         rows[table.name] = keyed(table, [held])
         at += len(names)
     resident_id = person[0]
-    for table, query in _OF_RESIDENT.items():
-        if table in tables.OF_STORY and not rows["stories"]:
-            rows[table.name] = {}
-        else:
-            found = hand.rows(query, resident=resident_id)
-            rows[table.name] = keyed(table, (row._asdict() for row in found))
+    for some in (_OF_FOLDER_ALONE, tables.OF_STORY):
+        if some is tables.OF_STORY and not rows["stories"]:
+            rows |= {table.name: {} for table in some}
+            continue
+        asked = [hand.send(_OF_RESIDENT[table], resident=resident_id) for table in some]
+        for table, answer in zip(some, asked, strict=True):
+            rows[table.name] = keyed(table, (row._asdict() for row in answer.rows()))
     return rows
 
 
@@ -402,14 +403,19 @@ Change = tuple[Prepared, Mapping[str, Any]]
 
 def _save(hand: Hand, resident_id: str, version: int, changes: Sequence[Change]) -> None:
     """Move the version on by one and make the changes. Raises Conflict when it is another."""
-    if not hand.change(_CLAIM, resident=resident_id, was=version, version=version + 1):
-        raise Conflict("The folder was changed by another process; load it again.")
+    claimed = hand.send(_CLAIM, resident=resident_id, was=version, version=version + 1)
+
+    def check() -> None:
+        if not claimed.count():
+            raise Conflict("The folder was changed by another process; load it again.")
+
+    hand.before_keeping(check)
     _make(hand, changes)
 
 
 def _make(hand: Hand, changes: Sequence[Change]) -> None:
     for statement, values in changes:
-        hand.change(statement, **values)
+        hand.send(statement, **values)
 
 
 def _changes(stored: Rows, rows: Rows) -> list[Change]:
@@ -481,9 +487,10 @@ def _belongs_to(table: Table, resident_id: object) -> ColumnElement[bool]:
     return table.c["id" if table is tables.residents else "resident_id"] == resident_id
 
 
+_OF_FOLDER_ALONE = (tables.stories, tables.shown_examples)
 _OF_RESIDENT = {
     table: Prepared(select(table).where(_belongs_to(table, bindparam("resident"))))
-    for table in (tables.stories, tables.shown_examples, *tables.OF_STORY)
+    for table in (*_OF_FOLDER_ALONE, *tables.OF_STORY)
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime, time
 from typing import Any
@@ -55,14 +55,19 @@ _LAST_OPENING = Prepared(
 _AT_ONCE = 500
 
 
-def last_opening(hand: Hand, telegram_id: int) -> Opening | None:
-    """What this person opened last."""
-    rows = hand.rows(_LAST_OPENING, person=person(telegram_id))
-    if not rows:
-        return None
-    (row,) = rows
-    steps = {step for step, column in _STEPS.items() if getattr(row, column.name) is not None}
-    return Opening(_delivery(row), row.last_opened_at, frozenset({Step.OPENED, *steps}))
+def last_opening(hand: Hand, telegram_id: int) -> Callable[[], Opening | None]:
+    """Asks for what this person opened last; the call waits for it."""
+    asked = hand.send(_LAST_OPENING, person=person(telegram_id))
+
+    def opening() -> Opening | None:
+        rows = asked.rows()
+        if not rows:
+            return None
+        (row,) = rows
+        steps = {step for step, column in _STEPS.items() if getattr(row, column.name) is not None}
+        return Opening(_delivery(row), row.last_opened_at, frozenset({Step.OPENED, *steps}))
+
+    return opening
 
 
 class SqlPractice(SqlFollowUps):
@@ -330,7 +335,7 @@ class SqlPractice(SqlFollowUps):
 
     async def last_opening(self, telegram_id: int) -> Opening | None:
         """What this person opened last."""
-        return await self._transaction.ask(lambda hand: last_opening(hand, telegram_id))
+        return await self._transaction.ask(lambda hand: last_opening(hand, telegram_id)())
 
     async def reached(
         self, delivery_id: str, telegram_id: int, steps: Collection[Step], at: datetime

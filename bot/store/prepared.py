@@ -15,9 +15,18 @@ from __future__ import annotations
 import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
-from sqlalchemy import BindParameter, Connection, CursorResult, Dialect, Float, bindparam
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    CursorResult,
+    Dialect,
+    Float,
+    bindparam,
+    func,
+    select,
+)
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -26,7 +35,11 @@ from sqlalchemy.types import TypeEngine
 from bot import plain
 
 if TYPE_CHECKING:
-    import psycopg
+    from bot.store.pipeline import Pipeline, Sent
+
+CHANNEL = "coach"
+"""Where processes that work together announce what they kept for each other."""
+_NOTIFY = select(func.pg_notify(CHANNEL, bindparam("note")))
 
 T = TypeVar("T")
 _SET = "set_"
@@ -49,17 +62,18 @@ class Prepared:
         """Compiled for a dialect when first used there; `postgresql` where that differs."""
         there = statement if postgresql is None else postgresql
         self._statements = {"sqlite": statement, "postgresql": there}
-        self._raw: dict[str, Raw] = {}
+        self._raw: dict[tuple[str, str], Raw] = {}
 
     def statement(self, dialect: str) -> Executable:
         """As SQLAlchemy carries it out."""
         return self._statements[dialect]
 
     def raw(self, dialect: Dialect) -> Raw:
-        """As the driver of this dialect wants it."""
-        found = self._raw.get(dialect.name)
+        """As this dialect, which also says how values are marked, wants it."""
+        key = dialect.name, dialect.paramstyle
+        found = self._raw.get(key)
         if found is None:
-            found = self._raw[dialect.name] = Raw(self._statements[dialect.name], dialect)
+            found = self._raw[key] = Raw(self._statements[dialect.name], dialect)
         return found
 
 
@@ -122,10 +136,41 @@ def _named(names: Sequence[str]) -> Any:
     return namedtuple("Row", names, rename=True)
 
 
+class Answer(Protocol):
+    """What became of one statement; whoever asks waits until it is carried out."""
+
+    def rows(self) -> list[Any]:
+        """What a query, or a statement's RETURNING, gave."""
+        ...
+
+    def count(self) -> int:
+        """How many rows were changed."""
+        ...
+
+
 class Hand(Protocol):
-    """Carries out prepared statements, one after another, in one transaction."""
+    """Carries out prepared statements, one after another, in one transaction.
+
+    To a server each answer is a journey there and back. So whatever need not know one answer
+    before it says the next thing sends first and asks afterwards.
+    """
 
     dialect: str
+
+    def send(self, statement: Prepared, /, **values: Any) -> Answer:
+        """Have a statement carried out, now or with those that follow."""
+        ...
+
+    def before_keeping(self, check: Callable[[], None]) -> None:
+        """Call `check` once all is sent and before any of it is kept; it may raise, or send more.
+
+        Only for what changes something. Where answers cost no journey it is called at once.
+        """
+        ...
+
+    def announce(self, kind: Literal["in", "out"], chat: int) -> None:
+        """Once this is kept, wake whoever serves a chat; alone, nobody needs to be told."""
+        ...
 
     def rows(self, statement: Prepared, /, **values: Any) -> list[Any]:
         """What a query, or a statement's RETURNING, gives."""
@@ -148,6 +193,20 @@ class SqliteHand:
         """Transactions are for whoever runs the job."""
         self._connection = connection
 
+    def send(self, statement: Prepared, /, **values: Any) -> Answer:
+        """See Hand."""
+        raw = statement.raw(_SQLITE)
+        done = self._connection.execute(raw.sql, raw.bind(values))
+        # A statement that still has something to give could not be committed.
+        return _Given(raw, done.fetchall() if done.description else [], done.rowcount)
+
+    def before_keeping(self, check: Callable[[], None]) -> None:
+        """See Hand."""
+        check()
+
+    def announce(self, kind: Literal["in", "out"], chat: int) -> None:
+        """See Hand."""
+
     def rows(self, statement: Prepared, /, **values: Any) -> list[Any]:
         """See Hand."""
         raw = statement.raw(_SQLITE)
@@ -158,27 +217,82 @@ class SqliteHand:
         """See Hand."""
         raw = statement.raw(_SQLITE)
         return self._connection.execute(raw.sql, raw.bind(values)).rowcount
+
+
+class _Given:
+    """An answer that is there."""
+
+    __slots__ = ("_count", "_raw", "_records")
+
+    def __init__(self, raw: Raw, records: Sequence[Any], count: int) -> None:
+        self._raw, self._records, self._count = raw, records, count
+
+    def rows(self) -> list[Any]:
+        """See Answer."""
+        return [self._raw.row(record) for record in self._records]
+
+    def count(self) -> int:
+        """See Answer."""
+        return self._count
 
 
 class PostgresHand:
-    """A Hand over psycopg's own connection."""
+    """A Hand over a pipeline: nothing waits but for an answer."""
 
     dialect = "postgresql"
 
-    def __init__(self, connection: psycopg.Connection[Any], dialect: Dialect) -> None:
-        """Transactions are for whoever runs the job; `dialect` is the engine's."""
-        self._connection, self._dialect = connection, dialect
+    def __init__(self, pipeline: Pipeline, dialect: Dialect) -> None:
+        """Transactions are for whoever runs the job; `dialect` numbers its values."""
+        self._pipeline, self._dialect = pipeline, dialect
+        self._checks: list[Callable[[], None]] = []
+        self.news: list[tuple[str, int]] = []
+
+    def send(self, statement: Prepared, /, **values: Any) -> Answer:
+        """See Hand."""
+        raw = statement.raw(self._dialect)
+        return _Coming(raw, self._pipeline.send(raw.sql, raw.bind(values)))
+
+    def before_keeping(self, check: Callable[[], None]) -> None:
+        """See Hand."""
+        self._checks.append(check)
+
+    def announce(self, kind: Literal["in", "out"], chat: int) -> None:
+        """See Hand. Whoever runs the job tells them, once it is kept."""
+        self.news.append((kind, chat))
+
+    def check(self) -> None:
+        """Have all answers and call what was left for now. Raises what it raises."""
+        while self._checks:
+            # An error of the database comes first: what is checked may follow from it.
+            self._pipeline.meet()
+            checks, self._checks = self._checks, []
+            for check in checks:
+                check()
 
     def rows(self, statement: Prepared, /, **values: Any) -> list[Any]:
         """See Hand."""
-        raw = statement.raw(self._dialect)
-        found = self._connection.execute(raw.sql, raw.bind(values)).fetchall()
-        return [raw.row(record) for record in found]
+        return self.send(statement, **values).rows()
 
     def change(self, statement: Prepared, /, **values: Any) -> int:
         """See Hand."""
-        raw = statement.raw(self._dialect)
-        return self._connection.execute(raw.sql, raw.bind(values)).rowcount
+        return self.send(statement, **values).count()
+
+
+class _Coming:
+    """An answer that is on its way."""
+
+    __slots__ = ("_raw", "_sent")
+
+    def __init__(self, raw: Raw, sent: Sent) -> None:
+        self._raw, self._sent = raw, sent
+
+    def rows(self) -> list[Any]:
+        """See Answer."""
+        return [self._raw.row(record) for record in self._sent.records()]
+
+    def count(self) -> int:
+        """See Answer."""
+        return self._sent.count()
 
 
 class EngineHand:
@@ -188,6 +302,19 @@ class EngineHand:
         """The connection's transaction is the job's."""
         self._connection = connection
         self.dialect = connection.dialect.name
+
+    def send(self, statement: Prepared, /, **values: Any) -> Answer:
+        """See Hand."""
+        return _Done(self._done(statement, values))
+
+    def before_keeping(self, check: Callable[[], None]) -> None:
+        """See Hand."""
+        check()
+
+    def announce(self, kind: Literal["in", "out"], chat: int) -> None:
+        """See Hand."""
+        if self.dialect == "postgresql":
+            self._connection.execute(_NOTIFY, {"note": f"{kind}:{chat}"})
 
     def rows(self, statement: Prepared, /, **values: Any) -> list[Any]:
         """See Hand."""
@@ -204,6 +331,23 @@ class EngineHand:
         )
         assert isinstance(done, CursorResult)
         return done
+
+
+class _Done:
+    """An answer as SQLAlchemy gives it."""
+
+    __slots__ = ("_result",)
+
+    def __init__(self, result: CursorResult[Any]) -> None:
+        self._result = result
+
+    def rows(self) -> list[Any]:
+        """See Answer."""
+        return list(self._result)
+
+    def count(self) -> int:
+        """See Answer."""
+        return self._result.rowcount
 
 
 _SQLITE = sqlite.dialect(paramstyle="qmark", json_serializer=plain.dumps)

@@ -12,8 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.store.prepared import Hand, Prepared, given
 from bot.store.tables import inbox
-from bot.store.transaction import Transaction, announce, in_lanes, lanes_given
-from bot.usecases.crew import lane_of
+from bot.store.transaction import Transaction, in_lanes, lanes_given
 from bot.usecases.ports import AlreadyDone, InboxItem, SetAside
 
 A_SILENT_WEEK = timedelta(days=7)
@@ -52,7 +51,7 @@ _DONE = Prepared(_ending(sqlite), _ending(postgresql))
 _LATEST = Prepared(select(func.max(inbox.c.update_id).label("latest")))
 
 
-_WAITING = Prepared(
+_WAIT = (
     select(
         inbox.c.update_id,
         inbox.c.chat_id,
@@ -60,15 +59,16 @@ _WAITING = Prepared(
         inbox.c.received_at,
         inbox.c.attempts,
     )
-    .where(inbox.c.state == WAITING, in_lanes(inbox.c.chat_id))
+    .where(inbox.c.state == WAITING)
     .order_by(inbox.c.update_id)
-    .limit(bindparam("most"))
 )
+_WAITING = Prepared(_WAIT.where(in_lanes(inbox.c.chat_id)).limit(bindparam("most")))
+_WAITING_IN = Prepared(_WAIT.where(inbox.c.chat_id == bindparam("chat")))
 
 
 def _keep(hand: Hand, items: Sequence[InboxItem], new: set[int]) -> None:
-    for item in items:
-        found = hand.rows(
+    found = [
+        hand.send(
             _KEEP,
             update_id=item.update_id,
             chat_id=item.chat_id,
@@ -78,18 +78,27 @@ def _keep(hand: Hand, items: Sequence[InboxItem], new: set[int]) -> None:
             received_at=item.received_at,
             long_ago=item.received_at - A_SILENT_WEEK,
         )
-        if found:
-            new.add(item.update_id)
-    for lane in {lane_of(item.chat_id) for item in items if item.update_id in new}:
-        announce(hand, "in", lane)
+        for item in items
+    ]
+
+    def tell() -> None:
+        new.update(row.update_id for one in found for row in one.rows())
+        for chat in {item.chat_id for item in items if item.update_id in new}:
+            hand.announce("in", chat)
+
+    hand.before_keeping(tell)
 
 
 def _done(hand: Hand, update_ids: Sequence[int], at: datetime, chat_id: int) -> None:
     row = {"chat_id": chat_id, "payload": "", "state": DONE, "attempts": 0, "received_at": at}
-    for one in update_ids:
-        # SQLAlchemy does not always say how many rows an INSERT changed.
-        if not hand.rows(_DONE, update_id=one, **row):
+    # SQLAlchemy does not always say how many rows an INSERT changed.
+    ended = [hand.send(_DONE, update_id=one, **row) for one in update_ids]
+
+    def check() -> None:
+        if not all(one.rows() for one in ended):
             raise AlreadyDone
+
+    hand.before_keeping(check)
 
 
 class SqlInbox:
@@ -126,6 +135,16 @@ class SqlInbox:
         ours = lanes_given(lanes)
         rows = await self._transaction.ask(lambda hand: hand.rows(_WAITING, most=limit, lanes=ours))
         return [InboxItem(**row._asdict()) for row in rows]
+
+    async def waiting_in(self, chats: Collection[int]) -> list[InboxItem]:
+        """Those of some chats, oldest first."""
+
+        def look(hand: Hand) -> list[Any]:
+            asked = [hand.send(_WAITING_IN, chat=chat) for chat in chats]
+            return [row for answer in asked for row in answer.rows()]
+
+        found = [InboxItem(**row._asdict()) for row in await self._transaction.ask(look)]
+        return sorted(found, key=lambda item: item.update_id)
 
     async def done(self, update_ids: Sequence[int], at: datetime, chat_id: int = 0) -> None:
         """Mark as handled and blank the payload; the id stays, so a repeat is recognised.

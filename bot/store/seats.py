@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 
 from sqlalchemy import bindparam, insert, select, update
@@ -14,10 +15,15 @@ from bot.usecases.ports import Seat
 _OF = Prepared(select(seats).where(seats.c.telegram_id == bindparam("person")))
 
 
-def seat_of(hand: Hand, telegram_id: int) -> Seat | None:
-    """This person's seat, if they ever came to the desk."""
-    rows = hand.rows(_OF, person=telegram_id)
-    return Seat(**rows[0]._asdict()) if rows else None
+def seat_of(hand: Hand, telegram_id: int) -> Callable[[], Seat | None]:
+    """Asks for this person's seat, if they ever came to the desk; the call waits for it."""
+    asked = hand.send(_OF, person=telegram_id)
+
+    def seat() -> Seat | None:
+        rows = asked.rows()
+        return Seat(**rows[0]._asdict()) if rows else None
+
+    return seat
 
 
 class SqlSeats:
@@ -28,7 +34,7 @@ class SqlSeats:
 
     async def of(self, telegram_id: int) -> Seat | None:
         """This person's seat, if they ever came to the desk."""
-        return await self._transaction.ask(lambda hand: seat_of(hand, telegram_id))
+        return await self._transaction.ask(lambda hand: seat_of(hand, telegram_id)())
 
     async def save(self, seat: Seat) -> None:
         """Write the seat."""

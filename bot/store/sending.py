@@ -11,10 +11,9 @@ from typing import Any
 from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bot.store.prepared import Hand, Prepared, given
+from bot.store.prepared import Answer, Hand, Prepared, given
 from bot.store.tables import groups, keyboards, outbox, recipients
-from bot.store.transaction import Transaction, announce, in_lanes, lanes_given
-from bot.usecases.crew import lane_of
+from bot.store.transaction import Transaction, in_lanes, lanes_given
 from bot.usecases.ports import OutboxItem, PauseReason, Queued
 
 WAITING, SENDING, SENT, FAILED, UNKNOWN = "waiting", "sending", "sent", "failed", "unknown"
@@ -80,10 +79,10 @@ def _opening(engine: ModuleType) -> Any:
 _OPEN_KEYBOARD = Prepared(_opening(sqlite), _opening(postgresql))
 
 
-def _add(hand: Hand, items: Sequence[OutboxItem]) -> list[int]:
-    ids = []
-    for item in items:
-        (added,) = hand.rows(
+def _add(hand: Hand, items: Sequence[OutboxItem]) -> list[Answer]:
+    """The ids they were given, in order, are the answers."""
+    added = [
+        hand.send(
             _ADD,
             chat_id=item.chat_id,
             body=dict(item.body),
@@ -94,21 +93,34 @@ def _add(hand: Hand, items: Sequence[OutboxItem]) -> list[int]:
             topic=item.topic,
             story_id=item.story,
         )
-        ids.append(int(added.id))
-    for lane in {lane_of(item.chat_id) for item in items}:
-        announce(hand, "out", lane)
-    return ids
+        for item in items
+    ]
+    for chat in {item.chat_id for item in items}:
+        hand.announce("out", chat)
+    return added
+
+
+def _id(added: Answer) -> int:
+    (row,) = added.rows()
+    return int(row.id)
 
 
 def _queue(hand: Hand, items: Sequence[OutboxItem], queued: list[OutboxItem]) -> None:
-    queued[:] = [
-        replace(item, id=item_id, keyboard=_open_in(hand, item.chat_id))
-        for item, item_id in zip(items, _add(hand, items), strict=True)
-    ]
+    added = _add(hand, items)
+    opened = {chat: hand.send(_KEYBOARD, chat=chat) for chat in {i.chat_id for i in items}}
+
+    def tell() -> None:
+        keyboards = {chat: _open(answer) for chat, answer in opened.items()}
+        queued[:] = [
+            replace(item, id=_id(one), keyboard=keyboards[item.chat_id])
+            for item, one in zip(items, added, strict=True)
+        ]
+
+    hand.before_keeping(tell)
 
 
-def _open_in(hand: Hand, chat_id: int) -> int | None:
-    rows = hand.rows(_KEYBOARD, chat=chat_id)
+def _open(answer: Answer) -> int | None:
+    rows = answer.rows()
     return int(rows[0].message_id) if rows else None
 
 
@@ -121,7 +133,7 @@ class SqlOutbox:
     async def add(self, items: Sequence[OutboxItem]) -> list[int]:
         """Keep messages in order; returns their ids."""
         self._transaction.outgoing += 1
-        return await self._transaction.now(lambda hand: _add(hand, items))
+        return await self._transaction.now(lambda hand: [_id(one) for one in _add(hand, items)])
 
     async def queue(self, items: Sequence[OutboxItem]) -> Sequence[OutboxItem]:
         """The same, with the commit.
@@ -206,7 +218,7 @@ class SqlOutbox:
 
     async def attempted(self, item_id: int) -> None:
         """Count one more try that surely sent nothing; what was `sending` waits again."""
-        self._transaction.later(lambda hand: hand.change(_ATTEMPTED, item=item_id))
+        self._transaction.later(lambda hand: hand.send(_ATTEMPTED, item=item_id))
 
     async def counts(self) -> Mapping[str, int]:
         """How many are `waiting`, `sending`, `sent`, `failed` and `unknown`."""
@@ -218,16 +230,16 @@ class SqlOutbox:
 
     async def keyboard(self, chat_id: int) -> int | None:
         """The message whose buttons are still open in this chat."""
-        return await self._transaction.ask(lambda hand: _open_in(hand, chat_id))
+        return await self._transaction.ask(lambda hand: _open(hand.send(_KEYBOARD, chat=chat_id)))
 
     async def set_keyboard(self, chat_id: int, message_id: int | None) -> None:
         """Remember, or forget, which message holds the open buttons."""
 
         def job(hand: Hand) -> None:
             if message_id is None:
-                hand.change(_CLOSE_KEYBOARD, chat=chat_id)
+                hand.send(_CLOSE_KEYBOARD, chat=chat_id)
             else:
-                hand.change(_OPEN_KEYBOARD, chat_id=chat_id, message_id=message_id)
+                hand.send(_OPEN_KEYBOARD, chat_id=chat_id, message_id=message_id)
 
         self._transaction.later(job)
 
@@ -235,7 +247,7 @@ class SqlOutbox:
         self, item_id: int, state: str, reason: str | None = None, message_id: int | None = None
     ) -> None:
         def job(hand: Hand) -> None:
-            hand.change(_SETTLED, item=item_id, state=state, reason=reason, message_id=message_id)
+            hand.send(_SETTLED, item=item_id, state=state, reason=reason, message_id=message_id)
 
         self._transaction.later(job)
 
@@ -276,7 +288,7 @@ class SqlRecipients:
 
     async def heard_from(self, chat_id: int) -> None:
         """The same, for whoever need not know."""
-        self._transaction.later(lambda hand: hand.change(_RESUME, chat=chat_id))
+        self._transaction.later(lambda hand: hand.send(_RESUME, chat=chat_id))
 
     async def paused(self) -> Mapping[int, PauseReason]:
         """Every paused chat with its reason."""

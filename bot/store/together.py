@@ -10,21 +10,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import select
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sqlalchemy.dialects.postgresql.psycopg import PGDialectAsync_psycopg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.store.errors import plainly, sentence
-from bot.store.prepared import EngineHand, Job, PostgresHand, SqliteHand, T
+from bot.store.prepared import CHANNEL, EngineHand, Job, PostgresHand, SqliteHand, T
 from bot.usecases.ports import Conflict, StoreUnavailable
 
 if TYPE_CHECKING:
-    import psycopg
+    from bot.store.pipeline import Pipeline
 
 MOST = 200
 """Units carried out in one transaction."""
@@ -238,13 +238,19 @@ class OnPostgres:
     ) -> None:
         """Connects to nothing yet; `engine` says where to, and how values are written there.
 
-        `connections` at most; `settings` are the driver's.
+        `connections` at most; `settings` are the driver's. What concerns chats that `serves` says
+        are ours is announced to nobody.
         """
         self._settings = settings
         url = engine.url.set(drivername="postgresql")
         self._address = url.render_as_string(hide_password=False)
-        self._dialect, self._place = engine.dialect, place
-        self._idle: SimpleQueue[psycopg.Connection[Any]] = SimpleQueue()
+        # As the engine writes, with the values' places numbered.
+        self._dialect = PGDialectAsync_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+        self._place = place
+        self._idle: SimpleQueue[Pipeline] = SimpleQueue()
+        self.serves: Callable[[int], bool] = lambda chat: False
+        self._patient: list[Asked] = []
+        self._serving: set[asyncio.Task[None]] = set()
         self._threads = ThreadPoolExecutor(connections, thread_name_prefix="database")
 
     async def ask(self, job: Job[T]) -> T:
@@ -253,60 +259,106 @@ class OnPostgres:
         return found
 
     async def commit(self, unit: Unit, within: float = 0.0) -> None:
-        """See Hands. The server brings company together by itself."""
+        """See Hands.
 
-        def kept(hand: PostgresHand, connection: psycopg.Connection[Any]) -> None:
-            import psycopg
+        The server brings commits together by itself; whoever has time goes along with the next.
+        """
+        loop = asyncio.get_running_loop()
+        outcome: asyncio.Future[None] = loop.create_future()
+        self._patient.append((unit, outcome))
+        if within > 0:
+            loop.call_later(within, self._begin)
+        else:
+            self._begin()
+        await outcome
 
-            try:
-                with connection.transaction():
-                    for job in unit:
-                        job(hand)
-            except psycopg.IntegrityError:
-                raise Conflict("Another process wrote the same row; load again.") from None
+    def _begin(self) -> None:
+        now, self._patient = self._patient, []
+        if now:
+            task = asyncio.create_task(self._serve(now), name="database")
+            self._serving.add(task)
+            task.add_done_callback(self._serving.discard)
 
-        await self._in_thread(kept)
+    async def _serve(self, asked: list[Asked]) -> None:
+        """All in one transaction; where one of them is refused, each in its own."""
+        try:
+            await self._in_thread(self._kept([unit for unit, _ in asked]))
+        except Exception as error:
+            if len(asked) > 1 and not isinstance(error, StoreUnavailable):
+                for one in asked:
+                    await self._serve([one])
+                return
+            for _, outcome in asked:
+                if not outcome.done():
+                    outcome.set_exception(error)
+        else:
+            for _, outcome in asked:
+                if not outcome.done():
+                    outcome.set_result(None)
+
+    def _kept(self, units: Sequence[Unit]) -> Callable[[PostgresHand, Pipeline], None]:
+        def kept(hand: PostgresHand, pipeline: Pipeline) -> None:
+            pipeline.send("BEGIN")
+            for unit in units:
+                for job in unit:
+                    job(hand)
+            hand.check()
+            committed = pipeline.send("COMMIT")
+            news = [f"{kind}:{chat}" for kind, chat in hand.news if not self.serves(chat)]
+            if news:
+                # By itself, and without the disk: commits that announce wait for one another.
+                pipeline.send("BEGIN")
+                pipeline.send("SET LOCAL synchronous_commit TO off")
+                for note in dict.fromkeys(news):
+                    pipeline.send("SELECT pg_notify($1, $2)", (CHANNEL, note))
+                pipeline.send("COMMIT")
+            if (done := committed.done()) != b"COMMIT":
+                raise StoreUnavailable(sentence(done.decode(), self._place))
+
+        return kept
 
     async def close(self) -> None:
         """Let what is under way end."""
+        self._begin()
+        if self._serving:
+            await asyncio.wait(self._serving)
         await asyncio.to_thread(self._threads.shutdown)
         while not self._idle.empty():
             self._idle.get().close()
 
-    async def _in_thread(self, work: Callable[[PostgresHand, psycopg.Connection[Any]], T]) -> T:
+    async def _in_thread(self, work: Callable[[PostgresHand, Pipeline], T]) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, self._with_connection, work)
 
-    def _with_connection(self, work: Callable[[PostgresHand, psycopg.Connection[Any]], T]) -> T:
+    def _with_connection(self, work: Callable[[PostgresHand, Pipeline], T]) -> T:
         import psycopg
 
         with plainly(self._place, psycopg.Error):
             try:
-                connection = self._idle.get_nowait()
+                pipeline = self._idle.get_nowait()
             except Empty:
-                connection = self._connected()
+                pipeline = self._connected()
             else:
-                connection = self._alive(connection)
+                if pipeline.is_hung_up:
+                    pipeline.close()
+                    pipeline = self._connected()
             try:
-                return work(PostgresHand(connection, self._dialect), connection)
+                return work(PostgresHand(pipeline, self._dialect), pipeline)
+            except psycopg.IntegrityError:
+                raise Conflict("Another process wrote the same row; load again.") from None
             finally:
-                if connection.closed:
-                    connection.close()
+                if pipeline.rest():
+                    self._idle.put(pipeline)
                 else:
-                    self._idle.put(connection)
+                    pipeline.close()
 
-    def _connected(self) -> psycopg.Connection[Any]:
+    def _connected(self) -> Pipeline:
         import psycopg
 
-        return psycopg.connect(self._address, autocommit=True, **self._settings)
+        # Loaded only where there is a server: whoever uses SQLite needs no driver of PostgreSQL.
+        from bot.store.pipeline import Pipeline
 
-    def _alive(self, connection: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
-        """The same, or a new one where the server has hung up: then its socket can be read."""
-        readable, _, _ = select.select([connection.fileno()], [], [], 0)
-        if not readable:
-            return connection
-        connection.close()
-        return self._connected()
+        return Pipeline(psycopg.connect(self._address, autocommit=True, **self._settings))
 
 
 def carry_out(unit: Unit, hand: EngineHand) -> None:

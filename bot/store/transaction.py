@@ -24,13 +24,12 @@ from sqlalchemy import (
     cast,
     exc,
     func,
-    select,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql import Executable
 
 from bot.store.errors import plainly, sentence
-from bot.store.prepared import EngineHand, Hand, Job, Prepared, T
+from bot.store.prepared import EngineHand, Job, T
 from bot.store.together import Hands, carry_out
 from bot.usecases.crew import LANES
 from bot.usecases.ports import Conflict, StoreUnavailable
@@ -41,17 +40,6 @@ PHASE = "coach_phase"
 
 ISOLATION = {"reading": "REPEATABLE READ", "writing": "READ COMMITTED"}
 """PostgreSQL's; set with the BEGIN that comes anyway."""
-CHANNEL = "coach"
-"""Where processes that work together announce what they kept for each other."""
-
-
-_NOTIFY = Prepared(select(func.pg_notify(CHANNEL, bindparam("note"))))
-
-
-def announce(hand: Hand, kind: str, lane: int) -> None:
-    """Once this is committed, wake whoever serves a lane; alone, nobody needs to be told."""
-    if hand.dialect == "postgresql":
-        hand.rows(_NOTIFY, note=f"{kind}:{lane}")
 
 
 def in_lanes(chat: ColumnElement[int]) -> ColumnElement[bool]:

@@ -82,6 +82,8 @@ class TelegramCoach:
         self._crew: Crew = crew or Alone()
         self._takes_in = takes_in
         self._arrivals, self._taken_up = asyncio.Event(), asyncio.Event()
+        self._news: set[int] = set()
+        self._look_everywhere = False
         self._taken_up.set()
         meter = meter or Unmeasured()
         bot = PatientBot(
@@ -162,9 +164,13 @@ class TelegramCoach:
 
     # -- in a crew ------------------------------------------------------------------------------
 
-    def arrived(self) -> None:
-        """Another process kept an update for a chat of ours."""
+    def arrived(self, chat: int | None = None) -> None:
+        """An update was kept for this chat of ours; or, None, for any of them."""
         if self._crew.lanes is not None:
+            if chat is None:
+                self._look_everywhere = True
+            else:
+                self._news.add(chat)
             self._taken_up.clear()
             self._arrivals.set()
 
@@ -196,15 +202,20 @@ class TelegramCoach:
         else:
             # An earlier one of the same chat may have been kept by another process a moment ago,
             # and its news still be on the way: the disk knows both, in order.
-            self.arrived()
+            self.arrived(item.chat_id)
 
     async def _take_up(self) -> None:
         """Take up what was kept for chats of ours, by others or by us."""
         while True:
             await self._arrivals.wait()
             self._arrivals.clear()
+            everywhere, self._look_everywhere = self._look_everywhere, False
+            news, self._news = self._news, set()
             try:
-                await self._lanes.resume(self._hurry)
+                if everywhere:
+                    await self._lanes.resume(self._hurry)
+                else:
+                    await self._lanes.take_up(news, self._hurry)
             except Exception as error:
                 log.warning("inbox not looked at: %s", place_of(error))
                 self._taken_up.set()

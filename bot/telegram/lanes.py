@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from bot import plain
@@ -128,6 +128,19 @@ class Lanes:
                 came, self._meanwhile = self._meanwhile, []
                 for item in came if not self._is_more_on_disk else ():
                     self._put(item)
+
+    async def take_up(
+        self, chats: Collection[int], found: Callable[[InboxItem], None] = lambda item: None
+    ) -> None:
+        """Take up what is on disk of some chats: of others we know all. Raises StoreUnavailable."""
+        if not self._is_more_on_disk:
+            async with self._store.work() as work:
+                items = await work.inbox.waiting_in(chats)
+            for item in items:
+                found(item)
+                self.wake(item)
+        else:
+            self._look_again()
 
     def busy(self) -> frozenset[int]:
         """The chats in which a turn is under way."""

@@ -16,12 +16,12 @@ def lane_of(chat: int) -> int:
 class Aboard(Protocol):
     """What a crew tells, and asks, the process it is in. Nothing here may block."""
 
-    def arrived(self) -> None:
-        """Somebody kept an update for a chat of ours."""
+    def arrived(self, chat: int | None = None) -> None:
+        """Another process kept an update for this chat of ours; or, None, for any of them."""
         ...
 
     def queued(self) -> None:
-        """Somebody queued a message for a chat of ours."""
+        """Another process queued a message for a chat of ours."""
         ...
 
     def reassigned(self) -> None:

@@ -266,6 +266,10 @@ class Inbox(Protocol):
         """
         ...
 
+    async def waiting_in(self, chats: Collection[int]) -> list[InboxItem]:
+        """The same of some chats, all of them."""
+        ...
+
     async def done(self, update_ids: Sequence[int], at: datetime, chat_id: int = 0) -> None:
         """Mark as handled and blank the payload; the id stays, so a repeat is recognised.
 

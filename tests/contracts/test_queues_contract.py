@@ -107,6 +107,23 @@ async def test_a_poison_update_is_set_aside_and_its_neighbours_go_on(store: Stor
         assert await work.inbox.counts() == {"waiting": 2, "done": 0, "quarantined": 1}
 
 
+async def test_what_waits_in_some_chats_is_found_there_in_order(store: Store) -> None:
+    later = NOW + timedelta(seconds=1)
+    async with store.work() as work:
+        for number, chat in ((4, 7001), (3, -50), (2, 7001), (1, 7002), (6, -50), (5, 7001)):
+            await work.inbox.put(InboxItem(number, chat, f"{number}", later))
+        await work.inbox.done([4], NOW)
+        await work.inbox.quarantine([5], "ValueError")
+        await work.inbox.attempted([2])
+        await work.commit()
+    async with store.work() as work:
+        assert await work.inbox.waiting_in([]) == []
+        assert await work.inbox.waiting_in([9]) == []
+        assert await work.inbox.waiting_in([7001]) == [InboxItem(2, 7001, "2", later, attempts=1)]
+        found = await work.inbox.waiting_in([-50, 7001])
+        assert [item.update_id for item in found] == [2, 3, 6]
+
+
 async def test_attempts_at_an_update_are_counted(store: Store) -> None:
     async with store.work() as work:
         await work.inbox.put(an_update(1))
