@@ -14,26 +14,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bot.telegram.ending import ended
+from bot.telegram.fates import Fates, Try
 from bot.telegram.lanes import place_of
 from bot.telegram.limits import Limits
 from bot.telegram.lineup import Lineup
 from bot.telegram.polling import PatientBot
-from bot.telegram.posting import Draw, Files, Poster, Progress, no_files, no_pictures
+from bot.telegram.posting import Draw, Files, Poster, no_files, no_pictures
 from bot.telegram.refusals import Closed, Moved, NotSent, Slow, Unsure, meaning
 from bot.telegram.render import Renderer
 from bot.usecases.crew import Alone, Crew
-from bot.usecases.group_news import tell_responsible
 from bot.usecases.ports import (
     OutboxItem,
     PauseReason,
     Queued,
     Store,
     StoreUnavailable,
-    UnitOfWork,
     Urgency,
 )
 
@@ -41,8 +39,6 @@ log = logging.getLogger(__name__)
 
 PATIENCE = timedelta(days=1)
 """How long a message is tried while Telegram cannot be reached; private replies may repeat."""
-KEPT_FOR_PAUSED = timedelta(days=1)
-"""How long replies wait for somebody who blocked the bot."""
 FIRST_PAUSE = 0.5
 """Seconds before a second try when Telegram cannot be reached; doubled each time."""
 LONGEST_PAUSE = 30.0
@@ -69,8 +65,6 @@ A_MOMENT = 0.1
 """Seconds after which a call let through asks for room again, and what was queued is read again."""
 A_MOMENT_AGO = 1.0
 """Seconds for which what we noted ourselves may be newer than what was read with a commit."""
-NOTED_WITHIN = 0.005
-"""Seconds for which writing down what was sent may wait for others to write."""
 PARTING_SECONDS = 2.0
 """How long stopping waits for sends under way."""
 
@@ -78,22 +72,6 @@ PARTING_SECONDS = 2.0
 class TakenAlready(Exception):
     """An unrepeatable message is not ours to send: erased since we read it, or in another process
     that took a lane of ours which we came back to too late."""
-
-
-@dataclass
-class Try(Progress):
-    """One message in this run, first tried at `since`.
-
-    `let_at` is when the limits let its next call through, until it is made. `is_claimed`: noted
-    as on its way, or meant to be, by us. `end` is its fate, state and reason, once that is
-    settled; it may still have to be written down.
-    """
-
-    since: float = 0.0
-    tries: int = 0
-    let_at: float | None = None
-    is_claimed: bool = False
-    end: tuple[str, str] | None = None
 
 
 class Sender:
@@ -119,10 +97,9 @@ class Sender:
         chats that `crew` gives us are written to.
         """
         self._crew = crew or Alone()
-        self._store = store
+        self._fates = Fates(store, now)
         self._poster = Poster(bot, words, scrub, files, draw)
         self._limits = limits or Limits()
-        self._now = now
         self._patience = patience.total_seconds()
         self._lineup = Lineup()
         self._seen = 0
@@ -264,11 +241,10 @@ class Sender:
             if self._recovered != lanes:
                 await self._recover(lanes)
             pauses = self._pauses
-            async with self._store.work() as work:
-                paused = await work.recipients.paused()
-                found = await work.outbox.queued(max(0, self._seen - back), BATCH, lanes)
+            paused, found = await self._fates.waiting(self._seen - back, BATCH, lanes)
             if paused and _clock() >= self._drop_at:
-                await self._drop()
+                await self._fates.drop()
+                self._drop_at = _clock() + DROP_EVERY
         except Exception as error:
             self._in_trouble(error)
             return
@@ -299,20 +275,8 @@ class Sender:
         """
         new = None if lanes is None else lanes - (self._recovered or frozenset())
         if new is None or new:
-            async with self._store.work() as work:
-                left = await work.outbox.interrupted("Interrupted", new)
-                await work.commit()
-            if left:
-                log.warning("%d messages of unknown fate after a crash", left)
+            await self._fates.recover(new)
         self._recovered = lanes
-
-    async def _drop(self) -> None:
-        async with self._store.work() as work:
-            dropped = await work.recipients.drop(self._now() - KEPT_FOR_PAUSED)
-            await work.commit()
-        self._drop_at = _clock() + DROP_EVERY
-        if dropped:
-            log.info("%d messages dropped: nobody can be reached there", dropped)
 
     def _begun(self) -> float:
         """What may go has begun; whatever is wrong with one message, the others' turn comes."""
@@ -414,23 +378,11 @@ class Sender:
             opened, opened_at = self._opened.get(message.chat_id, (None, 0.0))
             is_later = opened_at > queued_at - A_MOMENT_AGO
             return fresh, opened if is_later else fresh.keyboard
-        async with self._store.work() as work:
-            item = await work.outbox.one(message.id)
-            return item, await _about(work, item) if item else None
+        return await self._fates.read(message.id)
 
     async def _send(self, item: OutboxItem, earlier: int | None, one: Try) -> None:
-        assert item.id is not None
-        if not item.repeatable and one.posted == 0:
-            # A commit of ours may have come through although it was reported as failed.
-            before, one.is_claimed = one.is_claimed, True
-            async with self._store.work() as work:
-                is_ours = await work.outbox.sending(item.id)
-                if not is_ours and before:
-                    # Unless it was erased since: a teller may have taken their words back.
-                    is_ours = await work.outbox.one(item.id) is not None
-                await work.commit()
-            if not is_ours:
-                raise TakenAlready
+        if not item.repeatable and one.posted == 0 and not await self._fates.claim(item, one):
+            raise TakenAlready
 
         async def room() -> None:
             await self._room(item, one)
@@ -461,23 +413,9 @@ class Sender:
 
     async def _note(self, message: Queued, item: OutboxItem, one: Try) -> None:
         """Write down how it ended; as often as the disk needs, without sending again."""
-        assert one.end is not None
-        state, reason = one.end
-        async with self._store.work() as work:
-            if state == "sent":
-                await work.outbox.sent(message.id, one.message_id)
-                if one.has_buttons:
-                    await work.outbox.set_keyboard(item.chat_id, one.message_id)
-            elif state == "unknown":
-                await work.outbox.unknown(message.id, reason)
-            else:
-                await work.outbox.failed(message.id, reason)
-            if one.then is not None:
-                await work.outbox.queue([one.then])
-            nobody_waits = one.then is None and self._lineup.is_last(message)
-            await work.commit(NOTED_WITHIN if nobody_waits else 0.0)
+        await self._fates.note(item, one, somebody_waits=not self._lineup.is_last(message))
         self._over(message)
-        if state == "sent":
+        if one.end is not None and one.end[0] == "sent":
             self.answered.set()
             if one.has_buttons:
                 self._opened[item.chat_id] = one.message_id, _clock()
@@ -504,14 +442,14 @@ class Sender:
             return
         if isinstance(means, NotSent | Unsure) and _clock() - one.since <= self._patience:
             log.warning("send failed: %s", type(error).__name__)
-            await self._still_waits(item)
+            await self._fates.still_waits(item)
             self._again_later(chat, one)
             return
         match means:
             case Slow(seconds):
                 self._limits.refused(chat, seconds, _clock())
                 log.warning("asked to wait %g seconds", seconds)
-                await self._still_waits(item)
+                await self._fates.still_waits(item)
             case Moved(new):
                 await self._move(message, item, new)
             case Closed(reason):
@@ -526,14 +464,6 @@ class Sender:
             self._undelivered.add(chat)
         self._resting_until[chat] = _clock() + pause
 
-    async def _still_waits(self, item: OutboxItem) -> None:
-        """An unrepeatable message that surely was not sent is no longer on its way."""
-        if not item.repeatable:
-            assert item.id is not None
-            async with self._store.work() as work:
-                await work.outbox.attempted(item.id)
-                await work.commit()
-
     async def _give_up(self, message: Queued, item: OutboxItem, one: Try, error: Exception) -> None:
         log.error("message given up: %s", place_of(error))
         one.end = "failed", type(error).__name__
@@ -542,27 +472,15 @@ class Sender:
     async def _move(self, message: Queued, item: OutboxItem, new: int) -> None:
         """The group has another id: everything follows, and this message is sent there."""
         log.info("a group became a supergroup")
-        async with self._store.work() as work:
-            await work.outbox.attempted(message.id)
-            if await work.recipients.moved(item.chat_id, new):
-                await tell_responsible(work, new, "moved")
-            await work.commit()
+        await self._fates.moved(item, new)
         self._lineup.remove(message)
         self._lineup.add(Queued(message.id, new, item.urgency))
         self.wake()
 
     async def _pause(self, item: OutboxItem, reason: PauseReason) -> None:
         """Nothing goes to this chat until it is heard of again; an organizer is told once."""
-        assert item.id is not None
         log.info("recipient paused: %s", reason)
-        async with self._store.work() as work:
-            is_new = await work.recipients.pause(item.chat_id, reason, self._now())
-            await work.outbox.attempted(item.id)
-            await work.recipients.drop(self._now() - KEPT_FOR_PAUSED)
-            if is_new and item.chat_id < 0:
-                await tell_responsible(work, item.chat_id, reason, whoever=True)
-            paused = await work.recipients.paused()
-            await work.commit()
+        paused = await self._fates.pause(item, reason)
         self._pauses += 1
         self._undelivered.discard(item.chat_id)
         self._lineup.pause(paused)
@@ -572,10 +490,3 @@ class Sender:
 def _clock() -> float:
     """Seconds that never go back, as the event loop counts them."""
     return asyncio.get_running_loop().time()
-
-
-async def _about(work: UnitOfWork, item: OutboxItem) -> int | None:
-    """The message in the chat that this one is about: to be deleted, or with the open buttons."""
-    if item.body["kind"] == "take_down":
-        return await work.outbox.message_of(int(str(item.body["message"])))
-    return item.keyboard

@@ -26,6 +26,7 @@ from bot.console.botapi import AnswerLost, ConnectionLost
 from bot.console.refusal import Refused, bad_request, forbidden
 from bot.core.story import Folder, Identity, Resident, Session
 from bot.core.turn import Choice, Hand, Line, Say, Scrub
+from bot.telegram import fates as fates_room
 from bot.telegram import sender as sending_room
 from bot.telegram.refusals import Closed, Moved, NotSent, Slow, Unsure, meaning
 from bot.telegram.refusals import Refused as NeverAgain
@@ -128,7 +129,7 @@ async def test_a_group_post_erased_after_it_was_read_is_not_sent(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, tried_before: bool
 ) -> None:
     crowd = await desk.group()
-    read, reads = sending_room._about, 0
+    read, reads = fates_room._about, 0
     if tried_before:
         desk.api.faults.plan("sendMessage", ConnectionLost(), chat_id=crowd.id)
 
@@ -142,7 +143,7 @@ async def test_a_group_post_erased_after_it_was_read_is_not_sent(
             await other.commit()
         return await read(work, item)
 
-    monkeypatch.setattr(sending_room, "_about", erased_meanwhile)
+    monkeypatch.setattr(fates_room, "_about", erased_meanwhile)
     await desk.queue(crowd.id, "practice", **POST)
     await desk.settled()
     assert desk.texts(crowd) == []
