@@ -11,9 +11,10 @@ from typing import Any
 from telegram.request import BaseRequest
 
 from bot.telegram.ending import ended
+from bot.telegram.errors import place_of
 from bot.telegram.ingress import DurableQueue, Ingress, TelegramRefuses
 from bot.telegram.introducing import introduce
-from bot.telegram.lanes import Lanes, place_of
+from bot.telegram.lanes import Lanes
 from bot.telegram.limits import UNLIMITED, Figures, Limits
 from bot.telegram.measured import LONGEST_TURN, SILENT_SECONDS, MeasuredTurns
 from bot.telegram.polling import ALLOWED, Patience, PatientBot, Polling

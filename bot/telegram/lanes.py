@@ -10,7 +10,9 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from typing import Any, Protocol
 
 from bot import plain
+from bot.telegram.backlog import Backlog
 from bot.telegram.ending import ended
+from bot.telegram.errors import place_of
 from bot.telegram.render import units
 from bot.telegram.updates import Incoming, Said, incoming, joined, language_of, query_of
 from bot.usecases.crew import Alone, Crew
@@ -77,10 +79,7 @@ class Turns(Protocol):
 
 
 class Lanes:
-    """Takes updates from the inbox to the use case, chat by chat, oldest first.
-
-    `trouble` is one plain sentence while turns wait for the database, otherwise None.
-    """
+    """Takes updates from the inbox to the use case, chat by chat, oldest first."""
 
     def __init__(self, store: Store, turns: Turns, crew: Crew | None = None) -> None:
         """Nothing runs until `resume` or `wake`; only chats that `crew` gives us are served."""
@@ -94,13 +93,11 @@ class Lanes:
         self._arrived: dict[int, asyncio.Event] = {}
         self._stuck: set[int] = set()
         self._changed = asyncio.Event()
-        self._looks = 0
-        self._meanwhile: list[InboxItem] = []
-        self._is_more_on_disk = False
-        self._looking_again: asyncio.Task[None] | None = None
-        self._is_disk_away = False
         self._is_ending = False
-        self.trouble: str | None = None
+        self._trouble: str | None = None
+        self._backlog = Backlog(
+            self._read, self._put, self._has_room, _pause_after, self._changed.set
+        )
         # Whoever holds updates that are not on disk; the app puts the queue in.
         self.over: Callable[[Iterable[int]], None] = lambda ids: None
         self.rest: Callable[[Iterable[int]], Awaitable[None]] = _on_disk_already
@@ -110,37 +107,20 @@ class Lanes:
 
         `found` is told of each update first.
         """
-        self._looks += 1
-        try:
-            async with self._store.work() as work:
-                items = await work.inbox.waiting(AT_ONE_TIME, self._crew.lanes)
-        except BaseException:
-            self._is_more_on_disk = self._is_more_on_disk or bool(self._meanwhile)
-            raise
-        else:
-            self._is_more_on_disk = len(items) == AT_ONE_TIME
-            for item in items:
-                found(item)
-                self._put(item)
-        finally:
-            self._looks -= 1
-            if not self._looks:
-                came, self._meanwhile = self._meanwhile, []
-                for item in came if not self._is_more_on_disk else ():
-                    self._put(item)
+        await self._backlog.look(found)
 
     async def take_up(
         self, chats: Collection[int], found: Callable[[InboxItem], None] = lambda item: None
     ) -> None:
         """Take up what is on disk of some chats: of others we know all. Raises StoreUnavailable."""
-        if not self._is_more_on_disk:
+        if not self._backlog.is_left:
             async with self._store.work() as work:
                 items = await work.inbox.waiting_in(chats)
             for item in items:
                 found(item)
                 self.wake(item)
         else:
-            self._look_again()
+            self._backlog.go_on()
 
     def busy(self) -> frozenset[int]:
         """The chats in which a turn is under way."""
@@ -151,19 +131,14 @@ class Lanes:
 
         It queues up behind what waits on disk, and is found there, while not all of that is here.
         """
-        if self._looks:
-            self._meanwhile.append(item)
-        elif not self._is_more_on_disk:
-            self._put(item)
-        else:
-            self._look_again()
+        self._backlog.come(item)
 
     def begin(self, item: InboxItem) -> bool:
         """Put an update that is not on disk in its chat's lane, if it is the first there is.
 
         False, with nothing done, where it would have to wait.
         """
-        if self._looks or self._is_more_on_disk or self._is_ending or item.chat_id in self._tasks:
+        if self._backlog.is_in_between or self._is_ending or item.chat_id in self._tasks:
             return False
         self._put(item)
         return True
@@ -180,6 +155,11 @@ class Lanes:
             self._arrived[chat] = asyncio.Event()
             self._tasks[chat] = asyncio.create_task(self._run(chat), name="lane")
 
+    @property
+    def trouble(self) -> str | None:
+        """One plain sentence while turns wait for the database, otherwise None."""
+        return self._trouble or self._backlog.trouble
+
     def retry(self) -> None:
         """There is a disk again: nobody waits for the end of a pause."""
         for chat in self._stuck:
@@ -189,8 +169,7 @@ class Lanes:
     @property
     def is_idle(self) -> bool:
         """True when no lane can go on: all are empty, or wait for the database."""
-        is_looking = self._looking_again is not None and not self._is_disk_away
-        return not is_looking and not set(self._tasks) - self._stuck
+        return not self._backlog.is_going_on and not set(self._tasks) - self._stuck
 
     async def idle(self) -> None:
         """Return once no lane can go on."""
@@ -202,8 +181,7 @@ class Lanes:
         """Let running turns end; what is left comes at the next start, from disk or Telegram."""
         self._is_ending = True
         await ended([self._tasks[chat] for chat in self._stuck])
-        if self._looking_again is not None:
-            await ended([self._looking_again])
+        await self._backlog.stop()
         tasks = list(self._tasks.values())
         if not tasks:
             return
@@ -237,41 +215,17 @@ class Lanes:
             if not queue:
                 self._waiting.pop(chat, None)
             self._stuck.discard(chat)
-            self._look_again()
+            self._backlog.go_on()
             self._changed.set()
 
-    @property
-    def _can_look_again(self) -> bool:
+    async def _read(self) -> tuple[list[InboxItem], bool]:
+        async with self._store.work() as work:
+            items = await work.inbox.waiting(AT_ONE_TIME, self._crew.lanes)
+        return items, len(items) == AT_ONE_TIME
+
+    def _has_room(self) -> bool:
         """Some of the last look may still be under way: nobody waits for the slowest turn of it."""
-        has_room = len(self._known) <= AT_ONE_TIME // 2
-        return self._is_more_on_disk and has_room and not self._is_ending
-
-    def _look_again(self) -> None:
-        if self._can_look_again and self._looking_again is None:
-            self._looking_again = asyncio.create_task(self._take_up_more(), name="looking again")
-
-    async def _take_up_more(self) -> None:
-        """Go on with what did not fit into one look at the disk, or came meanwhile."""
-        tries = 0
-        try:
-            while self._can_look_again:
-                try:
-                    await self.resume()
-                except Exception as error:
-                    name, is_known = type(error).__name__, isinstance(error, StoreUnavailable)
-                    self.trouble = str(error) if is_known else f"Reading failed ({name})."
-                    log.error("inbox cannot be read: %s", place_of(error))
-                    self._is_more_on_disk = self._is_disk_away = True
-                    self._changed.set()
-                    await asyncio.sleep(PAUSES[min(tries, len(PAUSES) - 1)])
-                    tries += 1
-                else:
-                    if self._is_disk_away and not self._stuck:
-                        self.trouble = None
-                    self._is_disk_away = False
-        finally:
-            self._looking_again = None
-            self._changed.set()
+        return len(self._known) <= AT_ONE_TIME // 2 and not self._is_ending
 
     async def _next(
         self, chat: int, queue: deque[InboxItem], in_a_rush: bool
@@ -352,7 +306,7 @@ class Lanes:
             else:
                 self._stuck.discard(chat)
                 if not self._stuck:
-                    self.trouble = None
+                    self._trouble = None
                 if is_over:
                     return True
                 if len(taken) > 1 and tries + 1 >= TRIES:
@@ -405,7 +359,7 @@ class Lanes:
     async def _wait_for_store(
         self, chat: int, latest: InboxItem, error: StoreUnavailable, pause: int
     ) -> None:
-        self.trouble = str(error)
+        self._trouble = str(error)
         log.error("turn waits: %s", type(error).__name__)
         if pause == 0 and chat > 0:
             await self._turns.cannot_write(chat, language_of(_update(latest)))
@@ -414,7 +368,11 @@ class Lanes:
         arrived = self._arrived[chat]
         arrived.clear()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(arrived.wait(), PAUSES[min(pause, len(PAUSES) - 1)])
+            await asyncio.wait_for(arrived.wait(), _pause_after(pause))
+
+
+def _pause_after(tries: int) -> float:
+    return PAUSES[min(tries, len(PAUSES) - 1)]
 
 
 async def _on_disk_already(update_ids: Iterable[int]) -> None:
@@ -436,14 +394,3 @@ def _parsed(item: InboxItem) -> Incoming | BaseException | None:
 
 def _length(piece: Said) -> int:
     return units(piece.heard.text or "")
-
-
-def place_of(error: BaseException) -> str:
-    """An error's kind and place, never its words: they might be somebody's story."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return type(error).__name__
-    file = trace.tb_frame.f_code.co_filename.rpartition("/")[2]
-    return f"{type(error).__name__} at {file}:{trace.tb_lineno}"

@@ -17,8 +17,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 from bot.telegram.ending import ended
+from bot.telegram.errors import place_of
 from bot.telegram.fates import Fates, Try
-from bot.telegram.lanes import place_of
 from bot.telegram.limits import Limits
 from bot.telegram.lineup import Lineup
 from bot.telegram.polling import PatientBot
