@@ -295,6 +295,39 @@ async def test_what_comes_during_a_look_is_neither_lost_nor_ahead(
     assert "\n".join(place.turns.taken).splitlines() == ["1", "2"]
 
 
+async def test_of_chats_with_news_all_that_waits_is_taken_up_in_order_and_of_others_nothing() -> (
+    None
+):
+    place = Place()
+    told = [(3, 7, "3"), (1, 7, "1"), (2, 8, "2"), (4, 9, "4")]
+    await place.has_on_disk(*(update(n, chat=chat, text=text) for n, chat, text in told))
+    found: list[int] = []
+    await place.lanes.take_up({7, 9}, lambda item: found.append(item.update_id))
+    await place.lanes.take_up({7, 9})
+    await place.lanes.idle()
+    assert found == [1, 3, 4]
+    assert sorted(place.turns.taken) == ["1\n3", "4"]
+    assert place.rows() == {1: "done", 2: "waiting", 3: "done", 4: "done"}
+
+
+async def test_news_of_a_chat_waits_behind_what_is_left_on_disk(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lanes, "AT_ONE_TIME", 2)
+    place = Place()
+    texts = ["1 slowly", "2 slowly", "3", "4"]
+    await place.has_on_disk(*(update(n, chat=n, text=t) for n, t in enumerate(texts[:2], 1)))
+    await place.has_on_disk(update(3, chat=7, text="3"))
+    await place.lanes.resume()
+    await eventually(lambda: len(place.turns.taken) == 2)
+    await place.has_on_disk(update(4, chat=7, text="4"))
+    await place.lanes.take_up({7})
+    assert place.turns.taken == ["1 slowly", "2 slowly"]
+    place.turns.go.set()
+    await place.lanes.idle()
+    assert "\n".join(place.turns.taken[2:]).splitlines() == ["3", "4"]
+
+
 async def test_a_chat_whose_turn_is_under_way_is_told_at_once(place: Place) -> None:
     first = asyncio.create_task(place.queue.keep([update(1, text="slowly")]))
     await eventually(lambda: place.turns.taken == ["slowly"])
