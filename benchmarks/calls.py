@@ -2,7 +2,9 @@
 
 A call: python-telegram-bot's own transport, and aiohttp, beside ours, to a server on loopback in a
 process of its own. A statement: SQLAlchemy's asynchronous road beside prepared jobs, one turn's
-folder and outbox on SQLite. Milliseconds of this process's processor, the median of some rounds.
+folder and outbox on SQLite. Ten statements: psycopg's cursors, one after another, beside one journey
+of ours, where PostgreSQL is installed. Milliseconds of this process's processor, the median of some
+rounds.
 """
 
 from __future__ import annotations
@@ -18,15 +20,18 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import psycopg
 from sqlalchemy import select
 from telegram.request import BaseRequest, HTTPXRequest
 
 from benchmarks.rivals.processes import free_port
 from bot.store.database import SqlStore, open_store
+from bot.store.pipeline import Pipeline
 from bot.store.tables import identities
 from bot.telegram.http import HttpRequest
 from bot.telegram.polling import PatientBot
 from bot.usecases.ports import OutboxItem
+from tests import postgres
 from tests.store.samples import a_full_folder
 
 ROUNDS, TIMES, AT_ONCE = 7, 400, 20
@@ -115,6 +120,42 @@ async def measure(port: int) -> None:
     print(f"a statement: {slow:.2f} ms by SQLAlchemy, {fast:.2f} ms prepared, {fast / slow:.2f}×")
 
 
+def ten_statements(address: str) -> tuple[float, float]:
+    """By cursors, and sent together."""
+    connection = psycopg.connect(address, autocommit=True)
+    connection.execute("CREATE TEMPORARY TABLE told (number bigint PRIMARY KEY, words text)")
+
+    def by_cursors() -> None:
+        for number in range(10):
+            values = {"number": number, "words": SAYS}
+            connection.execute(
+                "UPDATE told SET words = %(words)s WHERE number = %(number)s", values
+            )
+
+    slow = cost_here(by_cursors)
+    pipeline = Pipeline(connection)
+
+    def together() -> None:
+        for number in range(10):
+            pipeline.send("UPDATE told SET words = $1 WHERE number = $2", (SAYS, number))
+        pipeline.meet()
+
+    fast = cost_here(together)
+    pipeline.close()
+    return slow, fast
+
+
+def cost_here(once: Callable[[], None]) -> float:
+    """Milliseconds of the processor that one takes, one after another."""
+    seen = []
+    for _ in range(ROUNDS):
+        begun = time.process_time()
+        for _ in range(TIMES // 10):
+            once()
+        seen.append((time.process_time() - begun) * 10_000 / TIMES)
+    return statistics.median(seen)
+
+
 def main() -> None:
     """Serve, or measure against a server that is started for it."""
     if len(sys.argv) == 3 and sys.argv[1] == "--serve":
@@ -130,6 +171,12 @@ def main() -> None:
         asyncio.run(measure(port))
     finally:
         server.kill()
+    if postgres.IS_HERE:
+        address = postgres.server().database().replace("+psycopg", "")
+        slow, fast = ten_statements(address)
+        print(
+            f"ten of them: {slow:.2f} ms by psycopg's cursors, {fast:.2f} ms together, {fast / slow:.2f}×"
+        )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Many statements to PostgreSQL in one journey: libpq's pipeline mode, without a cursor for each.
 
 A turn is two dozen statements. One after another each is a journey to the server and back, and
-psycopg's cursors take fifty microseconds of the processor for one, ten times what the rest of it
-takes (`python -m benchmarks.calls`). So here a statement only joins those that wait to be sent; all
-go together, and their answers come together. psycopg still connects, speaks the protocol and reads
+takes psycopg's cursors ten times the processor time that it takes together with others
+(`python -m benchmarks.calls`). So here a statement only joins those that wait to be sent; all go
+together, and their answers come together. psycopg still connects, speaks the protocol and reads
 every value; what it is given is text.
 
 Documented at https://www.postgresql.org/docs/current/libpq-pipeline-mode.html: what follows an
