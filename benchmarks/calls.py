@@ -2,8 +2,8 @@
 
 A call: python-telegram-bot's own transport, and aiohttp, beside ours, to a server on loopback in a
 process of its own. A statement: SQLAlchemy's asynchronous road beside prepared jobs, one turn's
-folder and outbox on SQLite. Ten statements: psycopg's cursors, one after another, beside one journey
-of ours, where PostgreSQL is installed. Milliseconds of this process's processor, the median of some
+folder and outbox on SQLite. Ten on PostgreSQL, where it is installed: psycopg's cursors, one after
+another, beside one journey of ours. Milliseconds of this process's processor, the median of some
 rounds.
 """
 
@@ -175,7 +175,8 @@ def main() -> None:
         address = postgres.server().database().replace("+psycopg", "")
         slow, fast = ten_statements(address)
         print(
-            f"ten of them: {slow:.2f} ms by psycopg's cursors, {fast:.2f} ms together, {fast / slow:.2f}×"
+            f"ten, on PostgreSQL: {slow:.2f} ms by psycopg's cursors, {fast:.2f} ms together, "
+            f"{fast / slow:.2f}×"
         )
 
 
