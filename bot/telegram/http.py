@@ -11,6 +11,7 @@ from __future__ import annotations
 import ssl
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 import aiohttp
@@ -97,7 +98,7 @@ class HttpRequest(BaseRequest):
         connect = _chosen(connect_timeout, CONNECT_SECONDS)
         read = _chosen(read_timeout, READ_SECONDS)
         write = _chosen(write_timeout, MEDIA_SECONDS if has_files else WRITE_SECONDS)
-        if self._wire is not None and method == "POST" and not has_files and url.isascii():
+        if self._wire is not None and method == "POST" and not has_files and _is_plain(url):
             body = plain.written(request_data.parameters) if request_data is not None else b"{}"
             return await self._wire.post(url, body, _waits(connect, read, write))
         try:
@@ -119,6 +120,12 @@ class HttpRequest(BaseRequest):
 
 def _chosen(given: Any, usual: float) -> float | None:
     return usual if isinstance(given, type(BaseRequest.DEFAULT_NONE)) else given
+
+
+@cache
+def _is_plain(url: str) -> bool:
+    """Whether nothing in an address asks for more than a connection and a path."""
+    return url.isascii() and urlsplit(url).username is None
 
 
 @cache

@@ -108,6 +108,13 @@ async def test_where_a_proxy_is_set_everything_goes_there(monkeypatch: pytest.Mo
     assert proxy.asked[0].startswith(b"POST http://telegram.example/bot1:secret/getMe ")
 
 
+async def test_a_server_that_wants_a_password_gets_it(request_by_road: HttpRequest) -> None:
+    async with served(saying(answer())) as server:
+        url = server.url.replace("http://", "http://ana:pass@")
+        await bot_at(url, request_by_road).call("getMe")
+    assert b"Basic YW5hOnBhc3M=" in server.asked[0]
+
+
 async def test_before_and_after_there_is_no_calling() -> None:
     request = HttpRequest()
     with pytest.raises(NetworkError, match="not initialized"):
