@@ -223,7 +223,10 @@ class PostgresCrew:
             return
         if lane_of(int(chat)) not in self._held:
             return
-        if kind == "in":
+        if kind == "in" and 0 <= int(chat) < LANES:
+            # An earlier version of the program names the lane; no chat has such a number.
+            self._aboard.arrived()
+        elif kind == "in":
             self._aboard.arrived(int(chat))
         elif kind == "out":
             self._aboard.queued()

@@ -251,7 +251,7 @@ class SqlStore:
         self._remembered = Remembered()
 
     def knows_of_ours(self, serves: Callable[[int], bool]) -> None:
-        """From now on other processes are told nothing of chats that ours serves.
+        """From now on a turn tells other processes nothing of chats that ours serves.
 
         Whoever serves them next looks at all that waits there.
         """
@@ -369,7 +369,8 @@ def _of_hands(connections: int) -> int:
 
 def _session() -> dict[str, Any]:
     """How each of them waits, and what it is called in the server's list."""
-    return {**PATIENCE, "application_name": f"coach {os.getpid()}"}
+    # Words go as UTF-8, however the database keeps them.
+    return {**PATIENCE, "application_name": f"coach {os.getpid()}", "client_encoding": "utf8"}
 
 
 def _directly(url: URL, wait: float) -> Callable[[], sqlite3.Connection]:

@@ -115,7 +115,10 @@ class Pipeline:
             raise psycopg.OperationalError("The server was lost.")
         self._has_lost_step = False
         if failed is not None:
-            raise _error(failed)
+            error = _error(failed)
+            if error.sqlstate in _OUTDATED:
+                self._known.clear()
+            raise error
 
     def records(self, result: PGresult) -> list[tuple[Any, ...]]:
         """Its rows, in Python's types."""
@@ -143,6 +146,11 @@ class Pipeline:
         except psycopg.Error:
             if self._has_lost_step:
                 raise
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether nobody can know what became of what was said last."""
+        return self._has_lost_step or self._connection.closed
 
     @property
     def is_hung_up(self) -> bool:
@@ -175,6 +183,8 @@ class Pipeline:
         return self._pg.get_result()
 
 
+_OUTDATED = ("0A000", "26000")
+"""What a table's new shape, or a pooler, makes of statements the server had learned."""
 _DONE = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,12 +20,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sqlalchemy.dialects.postgresql.psycopg import PGDialectAsync_psycopg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.store.errors import plainly, sentence
+from bot.store.errors import error_code, plainly, sentence
 from bot.store.prepared import CHANNEL, EngineHand, Job, PostgresHand, SqliteHand, T
 from bot.usecases.ports import Conflict, StoreUnavailable
 
 if TYPE_CHECKING:
     from bot.store.pipeline import Pipeline
+
+log = logging.getLogger(__name__)
 
 MOST = 200
 """Units carried out in one transaction."""
@@ -224,6 +227,10 @@ def _kept(connection: sqlite3.Connection, hand: SqliteHand, unit: Unit) -> Excep
     return refused
 
 
+class _Refused(StoreUnavailable):
+    """The server answered, and will not: nothing of what was said is kept."""
+
+
 class OnPostgres:
     """A few connections beside the engine's, each used by one thread at a time.
 
@@ -273,8 +280,8 @@ class OnPostgres:
         await outcome
 
     def _begin(self) -> None:
-        now, self._patient = self._patient, []
-        if now:
+        while self._patient:
+            now, self._patient = self._patient[:MOST], self._patient[MOST:]
             task = asyncio.create_task(self._serve(now), name="database")
             self._serving.add(task)
             task.add_done_callback(self._serving.discard)
@@ -284,7 +291,9 @@ class OnPostgres:
         try:
             await self._in_thread(self._kept([unit for unit, _ in asked]))
         except Exception as error:
-            if len(asked) > 1 and not isinstance(error, StoreUnavailable):
+            # Where the server was lost, what was said may be kept: it is for each to try again.
+            is_refused = not isinstance(error, StoreUnavailable) or isinstance(error, _Refused)
+            if len(asked) > 1 and is_refused:
                 for one in asked:
                     await self._serve([one])
                 return
@@ -303,19 +312,29 @@ class OnPostgres:
                 for job in unit:
                     job(hand)
             hand.check()
-            committed = pipeline.send("COMMIT")
+            if (done := pipeline.send("COMMIT").done()) != b"COMMIT":
+                raise StoreUnavailable(sentence(done.decode(), self._place))
+            # Only now: whoever serves a chat from here on finds there what is kept.
             news = [f"{kind}:{chat}" for kind, chat in hand.news if not self.serves(chat)]
             if news:
-                # By itself, and without the disk: commits that announce wait for one another.
-                pipeline.send("BEGIN")
-                pipeline.send("SET LOCAL synchronous_commit TO off")
-                for note in dict.fromkeys(news):
-                    pipeline.send("SELECT pg_notify($1, $2)", (CHANNEL, note))
-                pipeline.send("COMMIT")
-            if (done := committed.done()) != b"COMMIT":
-                raise StoreUnavailable(sentence(done.decode(), self._place))
+                self._tell(pipeline, news)
 
         return kept
+
+    def _tell(self, pipeline: Pipeline, news: Sequence[str]) -> None:
+        """By itself, and without the disk: commits that announce wait for one another."""
+        import psycopg
+
+        try:
+            pipeline.send("BEGIN")
+            pipeline.send("SET LOCAL synchronous_commit TO off")
+            for note in dict.fromkeys(news):
+                pipeline.send("SELECT pg_notify($1, $2)", (CHANNEL, note))
+            pipeline.send("COMMIT")
+            pipeline.meet()
+        except psycopg.Error as error:
+            # It is kept all the same, and looked for every few seconds.
+            log.warning("others were not told: %s", type(error).__name__)
 
     async def close(self) -> None:
         """Let what is under way end."""
@@ -346,6 +365,10 @@ class OnPostgres:
                 return work(PostgresHand(pipeline, self._dialect), pipeline)
             except psycopg.IntegrityError:
                 raise Conflict("Another process wrote the same row; load again.") from None
+            except psycopg.Error as error:
+                if pipeline.is_lost:
+                    raise
+                raise _Refused(sentence(error_code(error), self._place)) from None
             finally:
                 if pipeline.rest():
                     self._idle.put(pipeline)

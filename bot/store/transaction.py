@@ -123,7 +123,8 @@ class Transaction:
             return await self.now(job)
         outcome: list[T] = []
         await self._hands.commit([lambda hand: outcome.append(job(hand))])
-        return outcome[0]
+        # A try that was undone with its company came before.
+        return outcome[-1]
 
     def later(self, job: Job[object]) -> None:
         """Change something by a prepared job: with the next statement, or when it is committed.

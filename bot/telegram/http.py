@@ -158,6 +158,7 @@ def _body(data: RequestData | None, has_files: bool) -> dict[str, Any]:
     return {"data": form}
 
 
+@cache
 def _trusting() -> ssl.SSLContext:
     """What this machine trusts, and what browsers do, for machines that trust nobody yet."""
     context = ssl.create_default_context()

@@ -13,7 +13,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import quote, urlsplit
 
 import aiohappyeyeballs
@@ -116,7 +116,7 @@ class Wire:
         oldest = asyncio.get_running_loop().time() - IDLE_SECONDS
         while lines:
             line = lines.pop()
-            if line.can_stay and line.since > oldest:
+            if line.is_open and line.since > oldest:
                 return line
             line.close()
         return None
@@ -135,24 +135,37 @@ class Wire:
                 connected = await aiohappyeyeballs.start_connection(
                     await self._addresses(origin), happy_eyeballs_delay=STAGGERED, interleave=1
                 )
-                connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 try:
-                    _, line = await loop.create_connection(
-                        _Line,
-                        sock=connected,
-                        ssl=self._trusted() if origin.is_secret else None,
-                        server_hostname=origin.host if origin.is_secret else None,
-                    )
-                except BaseException:
+                    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                except OSError:
                     connected.close()
+                    raise
+                # From here on the socket is the loop's. Left in the middle of a handshake it would
+                # never be let go of, so that goes on, and what comes of it is closed.
+                opening = loop.create_task(
+                    loop.create_connection(_Line, sock=connected, **self._secrecy(origin, patience))
+                )
+                try:
+                    _, line = await asyncio.shield(opening)
+                except asyncio.CancelledError:
+                    opening.add_done_callback(_close)
                     raise
         # Their words may hold the address of the call, and so the token: only kinds are kept.
         except TimeoutError:
             raise NeverLeft("ConnectionTimeout") from None
-        except (OSError, UnicodeError) as error:
+        except (OSError, UnicodeError, RuntimeError) as error:
             self._names.pop(origin, None)
             raise NeverLeft(type(error).__name__) from None
         return line
+
+    def _secrecy(self, origin: Origin, patience: float | None) -> dict[str, Any]:
+        if not origin.is_secret:
+            return {}
+        return {
+            "ssl": self._trusted(),
+            "server_hostname": origin.host,
+            "ssl_handshake_timeout": patience,
+        }
 
     async def _addresses(self, origin: Origin) -> list[aiohappyeyeballs.AddrInfoType]:
         loop = asyncio.get_running_loop()
@@ -166,6 +179,12 @@ class Wire:
         if self._context is None:
             self._context = self._trust()
         return self._context
+
+
+def _close(opening: asyncio.Task[tuple[asyncio.Transport, _Line]]) -> None:
+    """Nobody waits for it any more."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result()[1].close()
 
 
 class _Line(asyncio.Protocol):
@@ -201,6 +220,12 @@ class _Line(asyncio.Protocol):
             self._answer = None
             if self._timer is not None:
                 self._timer.cancel()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a call may be made, as far as is known: goodbye takes a moment to be read."""
+        assert self._transport is not None
+        return self.can_stay and not self._transport.is_closing()
 
     def close(self) -> None:
         """Hang up at once."""

@@ -13,8 +13,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 PARTING_SECONDS = 1
 """Longest that ending waits for requests under way."""
-LONGEST_HEAD = 65_536
-"""Bytes of a request before its body; Telegram's are a few hundred."""
+MOST_BESIDE = 65_536
+"""Bytes of a request beside its body; Telegram's are a few hundred."""
 
 
 class PortTaken(Exception):
@@ -30,23 +30,22 @@ class _Server(uvicorn.Server):
 
 
 class _Bounded(HttpToolsProtocol):
-    """The parser keeps what it is sent until a request's head ends, and strangers send too."""
+    """The parser keeps what is said beside a body, before and after it, and strangers say much."""
 
-    _is_in_body = False
-    _head = 0
+    _beside = 0
 
     def data_received(self, data: bytes) -> None:
-        self._head += 0 if self._is_in_body else len(data)
+        self._beside += len(data)
         super().data_received(data)
-        if self._head > LONGEST_HEAD and not self._is_in_body:
+        if self._beside > MOST_BESIDE and not self.transport.is_closing():
             self.send_400_response("Too long.")
 
-    def on_headers_complete(self) -> None:
-        self._is_in_body = True
-        super().on_headers_complete()
+    def on_body(self, body: bytes) -> None:
+        self._beside -= len(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._is_in_body, self._head = False, 0
+        self._beside = 0
         super().on_message_complete()
 
 

@@ -9,9 +9,11 @@ from collections.abc import Callable
 import pytest
 
 from bot.store.crew import PostgresCrew
-from bot.store.database import migrate
+from bot.store.database import migrate, open_store
 from bot.usecases.crew import LANES
+from bot.usecases.ports import OutboxItem
 from tests import postgres
+from tests.store.samples import an_update
 
 pytestmark = pytest.mark.skipif(
     not (postgres.IS_HERE or postgres.MUST_PROVE), reason="PostgreSQL is not installed"
@@ -26,8 +28,8 @@ class Busy:
         self.lanes: frozenset[int] = frozenset()
         self.heard: list[str] = []
 
-    def arrived(self) -> None:
-        self.heard.append("in")
+    def arrived(self, chat: int | None = None) -> None:
+        self.heard.append("in" if chat is None else f"in {chat}")
 
     def queued(self) -> None:
         self.heard.append("out")
@@ -100,6 +102,37 @@ async def test_a_lane_where_something_is_under_way_is_not_given_away() -> None:
     await until(lambda: len(mine(other)) == LANES // 2)
     await one.leave()
     await other.leave()
+
+
+async def test_news_of_a_chat_reaches_whoever_serves_it_and_nobody_else() -> None:
+    url = postgres.server().database()
+    await migrate(url)
+    crews, aboard = [PostgresCrew(url), PostgresCrew(url)], [Busy(), Busy()]
+    for crew, one in zip(crews, aboard, strict=True):
+        await crew.join(one)
+    await until(lambda: len(mine(crews[0])) == len(mine(crews[1])) == LANES // 2)
+    stores = [await open_store(url), await open_store(url)]
+    for store, crew in zip(stores, crews, strict=True):
+        store.knows_of_ours(crew.serves)
+    theirs, ours = (1000 * LANES + min(mine(crew)) for crew in reversed(crews))
+    for one in aboard:
+        one.heard.clear()
+    async with stores[0].work() as work:
+        await work.inbox.keep([an_update(1, theirs), an_update(2, ours), an_update(3, -theirs)])
+        await work.outbox.queue([OutboxItem(theirs, {"kind": "say"})])
+        await work.commit()
+    await until(lambda: len(aboard[1].heard) >= 3)
+    assert sorted(aboard[1].heard) == sorted([f"in {theirs}", f"in {-theirs}", "out"])
+    assert aboard[0].heard == []
+    # As an earlier version of the program says it, by lane.
+    crews[1]._pass_on(f"in:{theirs % LANES}")
+    crews[1]._pass_on("in:")
+    crews[1]._pass_on("nonsense")
+    assert aboard[1].heard[3:] == ["in"]
+    for each in crews:
+        await each.leave()
+    for store in stores:
+        await store.close()
 
 
 async def test_one_fetches_and_never_one_that_may_not() -> None:

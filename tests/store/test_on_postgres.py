@@ -8,14 +8,21 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import BigInteger, bindparam, update
 
+from bot.store import together
 from bot.store.database import SqlStore
 from bot.store.pipeline import Pipeline
+from bot.store.prepared import Hand, Prepared
+from bot.store.tables import inbox, outbox
 from bot.store.together import OnPostgres
-from bot.usecases.ports import AlreadyDone, OutboxItem
+from bot.usecases.ports import AlreadyDone, InboxItem, OutboxItem, StoreUnavailable
 from tests import postgres
 from tests.store.places import address, opened
 from tests.store.samples import NOW, a_full_folder, an_update
+
+TOO_LARGE = Prepared(update(inbox).values(attempts=bindparam("number", type_=BigInteger)))
+CLAIM = Prepared(update(outbox).where(outbox.c.id == bindparam("item")).values(state="sending"))
 
 pytestmark = pytest.mark.skipif(
     not (postgres.IS_HERE or postgres.MUST_PROVE), reason="PostgreSQL is not installed"
@@ -77,6 +84,7 @@ async def test_a_turn_reads_once_and_writes_in_two_journeys(
     async with store.work() as work:
         await work.folders.save(a_full_folder())
         await work.commit()
+    store.knows_of_ours(lambda chat: True)
     await turn(1)
     journeys.clear()
     await turn(2)
@@ -125,6 +133,74 @@ async def test_one_that_is_refused_takes_no_company_with_it(
     refused, kept = outcomes if refused_has_time else reversed(outcomes)
     assert isinstance(refused, AlreadyDone) and kept is None
     assert await waiting(store) == [1]
+
+
+@pytest.mark.parametrize("refused_has_time", [True, False])
+async def test_one_that_the_server_refuses_takes_no_company_with_it(
+    store: SqlStore, refused_has_time: bool
+) -> None:
+    def too_large(hand: Hand) -> None:
+        hand.send(TOO_LARGE, number=2**40)
+
+    within = 30.0
+    refused = store._hands.commit([too_large], within if refused_has_time else 0.0)
+    kept = keep(store, 1, 0.0 if refused_has_time else within)
+    first = asyncio.create_task(refused if refused_has_time else kept)  # type: ignore[arg-type]
+    await asyncio.sleep(0.05)
+    last = kept if refused_has_time else refused
+    outcomes = await asyncio.gather(first, last, return_exceptions=True)
+    failed, fine = outcomes if refused_has_time else reversed(outcomes)
+    assert isinstance(failed, StoreUnavailable) and "22003" in str(failed)
+    assert fine is None
+    assert await waiting(store) == [1]
+
+
+async def test_a_claim_tells_of_the_try_that_was_kept(store: SqlStore) -> None:
+    """Where company spoilt the first try, what it found does not count."""
+    async with store.work() as work:
+        (item,) = await work.outbox.add([OutboxItem(-5, {"kind": "say"}, repeatable=False)])
+        await work.commit()
+
+    tries = 0
+
+    def somebody_else_claims_at_the_second_try(hand: Hand) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            hand.before_keeping(lambda: hand.change(TOO_LARGE, number=2**40) and None)
+        else:
+            hand.send(CLAIM, item=item)
+
+    patient = asyncio.create_task(store._hands.commit([somebody_else_claims_at_the_second_try], 30))
+    await asyncio.sleep(0.05)
+    async with store.work() as work:
+        claimed = await work.outbox.sending(item)
+    await patient
+    assert tries == 2 and not claimed
+    async with store.work() as work:
+        assert (await work.outbox.counts())["sending"] == 1
+
+
+async def test_news_that_cannot_be_told_leaves_what_is_kept_kept(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(together, "CHANNEL", "a channel's name may not be as long as this" * 3)
+    await keep(store, 1)
+    assert await waiting(store) == [1]
+    assert "others were not told" in caplog.text
+    monkeypatch.undo()
+    await keep(store, 2)
+    assert await waiting(store) == [1, 2]
+
+
+async def test_words_are_kept_whatever_the_servers_alphabet(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    async with opened("postgresql", tmp_path) as another, another.work() as work:
+        await work.inbox.keep([InboxItem(1, 7001, "Señora 🌱", NOW)])
+        await work.commit()
+        assert [item.payload for item in await work.inbox.waiting()] == ["Señora 🌱"]
 
 
 async def test_whoever_is_cancelled_takes_no_company_with_it(store: SqlStore) -> None:

@@ -122,6 +122,17 @@ def test_a_statement_the_server_does_not_understand_fails_alone(pipeline: Pipeli
     assert pipeline.send("SELECT 1").records() == [(1,)]
 
 
+def test_a_statement_of_a_table_with_a_new_shape_is_learned_anew(pipeline: Pipeline) -> None:
+    pipeline.send("INSERT INTO told VALUES ($1, $2)", (1, "7"))
+    assert told(pipeline) == [(1, "7")]
+    pipeline.send("ALTER TABLE told ALTER COLUMN words TYPE integer USING words::integer")
+    pipeline.meet()
+    with pytest.raises(psycopg.errors.FeatureNotSupported):
+        told(pipeline)
+    assert pipeline.rest()
+    assert told(pipeline) == [(1, 7)]
+
+
 def test_nothing_stays_open_after_a_mistake_of_ours(pipeline: Pipeline) -> None:
     pipeline.send("BEGIN")
     pipeline.send("INSERT INTO told VALUES ($1, $2)", (1, "half"))

@@ -16,6 +16,7 @@ from bot.web.site import LONGEST_BODY, Page, Receiver, site
 from tests.web.served import SECRET
 
 WORD = "sesame_1-2"
+CHUNKED = b"POST /telegram HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n"
 
 
 @dataclass
@@ -106,9 +107,14 @@ async def test_a_body_longer_than_any_update_is_not_taken(visited: Visited) -> N
         (b"POST /telegram HTTP/1.1\r\nx-long: ", b"y"),
         (b"POST /telegram HTTP/1.1\r\n", b"x: y\r\n"),
         (b"POST /", b"y"),
+        (CHUNKED + b"0\r\n", b"x: y\r\n"),
+        (CHUNKED + b"0\r\nx-long: ", b"y"),
+        (CHUNKED + b"1;", b"y"),
+        (CHUNKED, b"1;" + b"y" * 500 + b"\r\nz\r\n"),
     ],
+    ids=["a line", "lines", "a path", "trailers", "a trailer", "an extension", "extensions"],
 )
-async def test_a_head_longer_than_any_is_not_taken(
+async def test_more_beside_a_body_than_any_update_has_is_not_taken(
     visited: Visited, first: bytes, line: bytes
 ) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", visited.port)
@@ -123,7 +129,9 @@ async def test_a_head_longer_than_any_is_not_taken(
             said = await reader.read()
         except ConnectionError:
             said = b""
-    assert not said or said.startswith(b"HTTP/1.1 400 ")
+    # Without the right word a body is refused before all of it came.
+    assert not said or said.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 403 "))
+    assert not said or said.count(b"HTTP/1.1 400 ") == 1
     writer.close()
     # Nobody else is the worse for it, and many requests on one connection are no long head.
     for _ in range(200):

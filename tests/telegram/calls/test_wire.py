@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import ssl
+from collections.abc import Callable
 
 import pytest
 import trustme
@@ -274,6 +276,32 @@ async def test_hanging_up_lets_what_is_under_way_end() -> None:
         await eventually(lambda: server.open == 0)
 
 
+async def eventually_at_once(holds: Callable[[], bool]) -> None:
+    """Without one turn of the loop too many."""
+    async with asyncio.timeout(5):
+        while not holds():  # noqa: ASYNC110 - what is waited for tells nobody
+            await asyncio.sleep(0)
+
+
+async def test_goodbye_is_noticed_as_soon_as_it_is_here() -> None:
+    async def and_goodbye(connection: Connection, request: bytes) -> None:
+        await connection.say(answer())
+        connection.hang_up()
+
+    async with served(and_goodbye) as server:
+        line = a_wire()
+        for turns in range(30):
+            assert (await line.post(server.url, BODY, PATIENT))[0] == 200
+            kept = next(iter(line._idle.values()))
+            if not kept:
+                continue
+            transport = kept[-1]._transport
+            assert transport is not None
+            await eventually_at_once(transport.is_closing)
+            for _ in range(turns % 3):
+                await asyncio.sleep(0)
+
+
 # -- TLS ------------------------------------------------------------------------------------------
 
 
@@ -296,3 +324,35 @@ async def test_only_whom_we_trust_hears_us(name: str, is_trusted: bool) -> None:
             with pytest.raises(NeverLeft):
                 await line.post(server.url, BODY, PATIENT)
             assert server.asked == []
+
+
+def both_sides() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """What a server shows for localhost, and who trusts it."""
+    authority = trustme.CA()
+    theirs, ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("localhost").configure_cert(theirs)
+    authority.configure_trust(ours)
+    return theirs, ours
+
+
+async def test_whoever_gives_up_amid_a_handshake_leaves_nothing_open() -> None:
+    theirs, ours = both_sides()
+    async with served(saying(answer()), theirs) as server:
+        line = a_wire(most=2, trust=ours)
+        for turns in range(60):
+            call = asyncio.create_task(line.post(server.url, BODY, PATIENT))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            call.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await call
+        for seconds in (0.0001, 0.0005, 0.001, 0.002, 0.003, 0.004, 0.006):
+            with contextlib.suppress(NeverLeft):
+                await line.post(server.url, BODY, Patience(seconds, 5.0, 5.0))
+        line.close()
+        await eventually(lambda: server.open == 0)
+        again = a_wire(trust=ours)
+        answers = await asyncio.gather(*(again.post(server.url, BODY, PATIENT) for _ in range(20)))
+        assert answers == [(200, GOOD)] * 20
+        again.close()
+        await eventually(lambda: server.open == 0)
