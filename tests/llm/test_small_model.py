@@ -50,8 +50,13 @@ def heard(model: Where) -> tuple[list[Answer], Counter[str]]:
     fates: Counter[str] = Counter()
     with told_server(forwards(model, kept)) as server:
         coach = ModelCoach(server.where, Instructions.load(), 110, most_tokens=MOST_TOKENS)
-        for stage, language, text in TELLINGS:
-            fates += asyncio.run(fate(coach, stage, language, text))
+
+        async def ask_all() -> None:
+            # In one loop: a connection that is kept open belongs to the loop it was made in.
+            for stage, language, text in TELLINGS:
+                fates.update(await fate(coach, stage, language, text))
+
+        asyncio.run(ask_all())
     return kept, fates
 
 
