@@ -101,7 +101,8 @@ class Pipeline:
         failed: PGresult | None = None
         for sent in underway:
             result = self._next()
-            assert result is not None
+            if result is None:
+                raise psycopg.OperationalError("The server was lost.")
             if result.status in _DONE:
                 sent.result = result
                 if sent.name:
