@@ -149,39 +149,45 @@ def _ours(key: str, title: str, mode: str, kills: bool = True) -> Contestant:
 
 
 def _on_postgres(wanted: Collection[str]) -> list[Contestant]:
-    """`coach web` and some `coach worker` on one database, of a server started for this run.
+    """`coach run`, or `coach web` and some `coach worker`, on a database of a server of this run.
 
     Thousands of invented residents are written into it, so DATABASE_URL is never used.
     """
     why = "" if postgres.IS_HERE else "PostgreSQL is not installed (apt install postgresql)"
     ours = [sys.executable, "-m", f"{HERE}.ours", "stubbed"]
     found = []
-    for workers in (1, 3):
+    for workers in (0, 1, 3):
         port = free_port()
         is_wanted = not why and (not wanted or f"postgres-{workers}" in wanted)
+        hook = {
+            "TELEGRAM_WEBHOOK_URL": f"http://127.0.0.1:{port}/telegram",
+            "TELEGRAM_WEBHOOK_SECRET": "a-word-between-us",
+            "COACH_PORT": str(port),
+        }
         given = postgres.server(is_durable=True).database() if is_wanted else ""
         found.append(
             Contestant(
                 f"postgres-{workers}",
-                f"ours, PostgreSQL, web + {workers} worker{'s' * (workers > 1)}, reading stubbed",
+                f"ours, PostgreSQL, {_crew_of(workers)}, reading stubbed",
                 [
-                    ["env", "COACH_HOME=web", *ours, "web"],
+                    ["env", "COACH_HOME=web", *ours, "web" if workers else "run"],
                     *(["env", f"COACH_HOME=worker-{n}", *ours, "worker"] for n in range(workers)),
                 ],
                 COACHED,
                 [[sys.executable, "-m", "bot", "migrate"]],
-                {
-                    "DATABASE_URL": given,
-                    "TELEGRAM_WEBHOOK_URL": f"http://127.0.0.1:{port}/telegram",
-                    "TELEGRAM_WEBHOOK_SECRET": "a-word-between-us",
-                    "COACH_PORT": str(port),
-                },
+                {"DATABASE_URL": given} | (hook if workers else {}),
                 named="postgres",
                 is_ours=True,
                 missing=why,
             )
         )
     return found
+
+
+def _crew_of(workers: int) -> str:
+    if not workers:
+        return "one process"
+    return f"web + {workers} worker{'s' * (workers > 1)}"
 
 
 def _on_redis(theirs: str, why: str) -> Contestant:

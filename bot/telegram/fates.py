@@ -141,6 +141,6 @@ class Fates:
 
 async def _about(work: UnitOfWork, item: OutboxItem) -> int | None:
     """The message in the chat that this one is about: to be deleted, or with the open buttons."""
-    if item.body["kind"] == "take_down":
+    if item.body.get("kind") == "take_down":
         return await work.outbox.message_of(int(str(item.body["message"])))
     return item.keyboard

@@ -262,6 +262,18 @@ def test_a_400_about_a_group_is_told_apart_by_its_words(
     assert meaning(BadRequest(f"Bad Request: {said_by_telegram}"), -7) == Closed(reason)
 
 
+async def test_a_message_nobody_can_read_is_given_up_and_others_go_on(desk: Desk) -> None:
+    ana = desk.person()
+    async with desk.store.work() as work:
+        await work.outbox.add([OutboxItem(ana.id, {}), OutboxItem(ana.id, {"kind": "unheard of"})])
+        await work.commit()
+    await desk.queue(ana.id, "still here")
+    await desk.settled()
+    assert desk.texts(ana) == ["still here"]
+    assert (await desk.counts())["failed"] == 2
+    assert desk.sender.trouble is None
+
+
 async def test_a_look_that_began_before_a_pause_does_not_end_it(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
