@@ -174,17 +174,17 @@ class Hand(Protocol):
 
     def rows(self, statement: Prepared, /, **values: Any) -> list[Any]:
         """What a query, or a statement's RETURNING, gives."""
-        ...
+        return self.send(statement, **values).rows()
 
     def change(self, statement: Prepared, /, **values: Any) -> int:
         """How many rows were changed."""
-        ...
+        return self.send(statement, **values).count()
 
 
 Job = Callable[[Hand], T]
 
 
-class SqliteHand:
+class SqliteHand(Hand):
     """A Hand over the driver's own connection."""
 
     dialect = "sqlite"
@@ -207,17 +207,6 @@ class SqliteHand:
     def announce(self, kind: Literal["in", "out"], chat: int) -> None:
         """See Hand."""
 
-    def rows(self, statement: Prepared, /, **values: Any) -> list[Any]:
-        """See Hand."""
-        raw = statement.raw(_SQLITE)
-        found = self._connection.execute(raw.sql, raw.bind(values)).fetchall()
-        return [raw.row(record) for record in found]
-
-    def change(self, statement: Prepared, /, **values: Any) -> int:
-        """See Hand."""
-        raw = statement.raw(_SQLITE)
-        return self._connection.execute(raw.sql, raw.bind(values)).rowcount
-
 
 class _Given:
     """An answer that is there."""
@@ -236,7 +225,7 @@ class _Given:
         return self._count
 
 
-class PostgresHand:
+class PostgresHand(Hand):
     """A Hand over a pipeline: nothing waits but for an answer."""
 
     dialect = "postgresql"
@@ -269,14 +258,6 @@ class PostgresHand:
             for check in checks:
                 check()
 
-    def rows(self, statement: Prepared, /, **values: Any) -> list[Any]:
-        """See Hand."""
-        return self.send(statement, **values).rows()
-
-    def change(self, statement: Prepared, /, **values: Any) -> int:
-        """See Hand."""
-        return self.send(statement, **values).count()
-
 
 class _Coming:
     """An answer that is on its way."""
@@ -295,7 +276,7 @@ class _Coming:
         return self._sent.count()
 
 
-class EngineHand:
+class EngineHand(Hand):
     """A Hand over SQLAlchemy's connection, for jobs amid the ordinary statements of a unit."""
 
     def __init__(self, connection: Connection) -> None:
@@ -315,14 +296,6 @@ class EngineHand:
         """See Hand."""
         if self.dialect == "postgresql":
             self._connection.execute(_NOTIFY, {"note": f"{kind}:{chat}"})
-
-    def rows(self, statement: Prepared, /, **values: Any) -> list[Any]:
-        """See Hand."""
-        return list(self._done(statement, values))
-
-    def change(self, statement: Prepared, /, **values: Any) -> int:
-        """See Hand."""
-        return int(self._done(statement, values).rowcount)
 
     def _done(self, statement: Prepared, values: Mapping[str, Any]) -> CursorResult[Any]:
         names = statement.raw(self._connection.dialect).names

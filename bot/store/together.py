@@ -145,12 +145,7 @@ class _Line:
                 now, self._waiting = [*now, *self._waiting], []
                 outcomes = [error] * len(now)
             for (_, awaited), outcome in zip(now, outcomes, strict=True):
-                if awaited.done():
-                    continue
-                if isinstance(outcome, BaseException):
-                    awaited.set_exception(outcome)
-                else:
-                    awaited.set_result(outcome)
+                _answer(awaited, outcome)
 
     def _round(self, asked: list[Any]) -> list[Any]:
         """In the thread. Whatever goes wrong is an outcome."""
@@ -171,6 +166,16 @@ class _Line:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
             self._connection = None
         self._thread.shutdown(wait=False)
+
+
+def _answer(awaited: asyncio.Future[Any], outcome: Any) -> None:
+    """An error is raised where the outcome is awaited, if it still is."""
+    if awaited.done():
+        return
+    if isinstance(outcome, BaseException):
+        awaited.set_exception(outcome)
+    else:
+        awaited.set_result(outcome)
 
 
 def _read_all(connection: sqlite3.Connection, jobs: list[Job[Any]], place: str) -> list[Any]:
@@ -298,12 +303,10 @@ class OnPostgres:
                     await self._serve([one])
                 return
             for _, outcome in asked:
-                if not outcome.done():
-                    outcome.set_exception(error)
+                _answer(outcome, error)
         else:
             for _, outcome in asked:
-                if not outcome.done():
-                    outcome.set_result(None)
+                _answer(outcome, None)
 
     def _kept(self, units: Sequence[Unit]) -> Callable[[PostgresHand, Pipeline], None]:
         def kept(hand: PostgresHand, pipeline: Pipeline) -> None:

@@ -56,7 +56,6 @@ class Wire:
         """Connects to nothing yet. `most` calls are under way at one time; others wait."""
         self._room = asyncio.Semaphore(most)
         self._trust, self._agent = trust, agent
-        self._context: ssl.SSLContext | None = None
         self._heads: dict[str, tuple[Origin, bytes]] = {}
         self._idle: dict[Origin, list[_Line]] = {}
         self._names: dict[Origin, tuple[float, list[aiohappyeyeballs.AddrInfoType]]] = {}
@@ -162,7 +161,7 @@ class Wire:
         if not origin.is_secret:
             return {}
         return {
-            "ssl": self._trusted(),
+            "ssl": self._trust(),
             "server_hostname": origin.host,
             "ssl_handshake_timeout": patience,
         }
@@ -174,11 +173,6 @@ class Wire:
             found = list(await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM))
             self._names[origin] = loop.time(), found
         return found
-
-    def _trusted(self) -> ssl.SSLContext:
-        if self._context is None:
-            self._context = self._trust()
-        return self._context
 
 
 def _close(opening: asyncio.Task[tuple[asyncio.Transport, _Line]]) -> None:
